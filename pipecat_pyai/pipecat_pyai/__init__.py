@@ -1,0 +1,1 @@
+"""PyAI Hear and Speak for Pipecat."""

@@ -1,0 +1,1 @@
+"""The Hear conversation without I/O: both roles."""

@@ -1,0 +1,78 @@
+"""What differs between speech services that speak OpenAI's audio shapes.
+
+PyAI is the home of every feature; others, such as AudioPod (its page "OpenAI Compatibility"),
+have three endpoints, their own base path and their own key header.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import UnsupportedError
+
+__all__ = ["AUDIOPOD", "PYAI", "Provider"]
+
+_REMEDY = {
+    "hear_stream": "Use transcribe() on whole recordings, or a PyAI endpoint",
+    "translate": "Use a provider that has /v1/audio/translations",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One service's profile."""
+
+    name: str
+    """How error messages call it."""
+    origin: str
+    """Default origin, without a path."""
+    path: str
+    """What stands before ``/audio/speech`` and the like."""
+    key_variable: str
+    """Environment variable that holds the key."""
+    base_url_variable: str
+    """Environment variable that holds another base URL."""
+    features: frozenset[str]
+    """What it offers: hear_stream, hear, translate, speak, voices, models, me."""
+    speech_formats: frozenset[str]
+    """Values of ``response_format`` that it knows."""
+    pcm_rates: frozenset[int]
+    """Sample rates at which it can send pcm; any other is resampled here."""
+    takes_sample_rate: bool = True
+    """Whether ``sample_rate`` may be sent with a speech request."""
+    voices_path: str = "/voices"
+    """Where its catalogue of voices is, below ``path``."""
+
+    def require(self, feature: str) -> None:
+        """Raise :class:`UnsupportedError` if the provider lacks a feature."""
+        if feature not in self.features:
+            raise UnsupportedError(
+                f"{self.name} does not offer {feature}", code="unsupported_feature", hint=_REMEDY.get(feature, "")
+            )
+
+
+PYAI = Provider(
+    name="PyAI",
+    origin="https://api.pyai.com",
+    path="/v1",
+    key_variable="PYAI_API_KEY",
+    base_url_variable="PYAI_BASE_URL",
+    features=frozenset({"hear_stream", "hear", "translate", "speak", "voices", "models", "me"}),
+    speech_formats=frozenset({"wav", "mp3", "opus", "aac", "flac", "pcm", "g711_ulaw", "g711_alaw"}),
+    pcm_rates=frozenset({8000, 16000, 24000, 48000}),
+)
+"""The service this package is made for, and the local server (which adds translations)."""
+
+AUDIOPOD = Provider(
+    name="AudioPod",
+    origin="https://api.audiopod.ai",
+    path="/api/v1",
+    key_variable="AUDIOPOD_API_KEY",
+    base_url_variable="AUDIOPOD_BASE_URL",
+    features=frozenset({"hear", "translate", "speak", "voices"}),
+    speech_formats=frozenset({"wav", "mp3", "opus", "aac", "flac", "pcm"}),
+    pcm_rates=frozenset({24000}),
+    takes_sample_rate=False,
+    voices_path="/voice/voice-profiles",
+)
+"""AudioPod's OpenAI-compatible endpoints: no error codes, the model is accepted and ignored."""

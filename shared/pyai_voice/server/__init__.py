@@ -1,0 +1,1 @@
+"""The local server: PyAI's own protocol with real engines, offline."""

@@ -1,0 +1,83 @@
+"""What the local server needs from an engine: small protocols; the real ones are its siblings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+__all__ = ["Priority", "Recognition", "Recognizer", "Synthesizer", "Voice", "VoiceDetector"]
+
+
+class Priority(IntEnum):
+    """What goes first when the workers are busy."""
+
+    FINAL = 0
+    SPEECH = 1
+    PARTIAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What a recogniser made of a piece of audio."""
+
+    text: str
+    """With the recogniser's own case and punctuation; may be empty."""
+    log_probability: float
+    """Mean over the tokens, at most 0.0; below about -0.6 it is invention."""
+
+
+class Recognizer(Protocol):
+    """Turns speech into words."""
+
+    name: str
+    rate: int
+    """Samples a second it wants (pcm16 mono)."""
+    languages: frozenset[str]
+    """ISO 639-1 codes it knows."""
+    longest: float
+    """Seconds of audio it takes in one call."""
+
+    async def recognize(self, pcm: bytes, priority: Priority) -> Recognition:
+        """Return the words of one piece of audio; runs off the event loop, cancel-safe."""
+        ...
+
+
+class VoiceDetector(Protocol):
+    """Tells speech from other sound; one instance for each stream, because it has a state."""
+
+    rate: int
+    frame: int
+    """Samples it takes at once."""
+
+    def probability(self, pcm: bytes) -> float:
+        """Return how likely this frame is speech, 0 to 1 (about 0.1 ms)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One voice of the catalogue."""
+
+    voice_id: str
+    name: str
+    gender: str
+    """F or M, as in PyAI's catalogue."""
+    language: str
+    bio: str
+    """What it is, honestly: the one real voice, or a variant of it."""
+
+
+class Synthesizer(Protocol):
+    """Turns words into speech."""
+
+    name: str
+    rate: int
+    """Samples a second it makes (pcm16 mono)."""
+    voices: tuple[Voice, ...]
+    """The first is the default."""
+
+    def stream(self, text: str, voice_id: str) -> AsyncIterator[bytes]:
+        """Yield PCM, sentence by sentence; runs off the event loop, cancel-safe."""
+        ...
