@@ -27,6 +27,7 @@ __all__ = [
     "connect_query",
     "encode",
     "error_of",
+    "items_of",
     "number",
     "read_object",
     "subprotocols",
@@ -117,6 +118,12 @@ def number(fields: dict[str, Any], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) < 1e12 else None  # rules out infinities and NaN as well
+
+
+def items_of(fields: dict[str, Any], name: str) -> list[Any]:
+    """Return a field's list; [] where it is absent or anything else."""
+    value = fields.get(name)
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def error_of(fields: dict[str, Any]) -> tuple[str, str]:

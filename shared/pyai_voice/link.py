@@ -1,0 +1,176 @@
+"""How messages travel: the only module that knows websockets.
+
+Above: :mod:`pyai_voice.hear`. A link is one connection; it never reconnects. Its errors are ours, they hold no
+request (whose headers have the key), and the library's debug log passes through a filter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from .backoff import retry_after
+from .errors import ConnectivityError, ProtocolError, PyAIError, StalledError, close_error, service_error
+from .options import Endpoint, LinkOptions
+from .protocol.envelope import read_fault
+from .protocol.hear.wire import Message, subprotocols
+from .redact import SecretFilter
+
+__all__ = ["Connect", "Link", "Message", "memory_links", "websocket"]
+
+_LARGEST_MESSAGE = 1 << 20
+"""Bytes of a message from the server; the protocol's are below 16 kB."""
+_CLOSE_TIMEOUT = 1.0
+
+_logger = logging.getLogger("pyai_voice.link")
+_logger.addFilter(SecretFilter())
+
+
+class Link(Protocol):
+    """One open connection that carries messages both ways."""
+
+    async def send(self, message: Message, /) -> None:
+        """Send one message. Raises PyAIError when the connection is gone or makes no progress."""
+        ...
+
+    async def receive(self) -> Message:
+        """Return the next message. Raises PyAIError when the connection is gone. Cancel-safe."""
+        ...
+
+    async def close(self) -> None:
+        """Close with 1000, within about a second; harmless when called again."""
+        ...
+
+
+Connect = Callable[[str, Endpoint, LinkOptions], Awaitable[Link]]
+"""Opens a link to a WebSocket address (complete, with its query)."""
+
+
+async def websocket(url: str, endpoint: Endpoint, options: LinkOptions) -> Link:
+    """Open a WebSocket; the key travels as subprotocol. Raises PyAIError, always without a context."""
+    try:
+        connection = await asyncio.wait_for(_dial(url, endpoint, options), options.open_timeout)
+    except (OSError, WebSocketException, TimeoutError, ValueError) as error:
+        failure = _handshake_error(error, endpoint, options)
+    else:
+        return _WebSocketLink(connection, options.send_stall)
+    raise failure
+
+
+class _Dial(connect):
+    """The library's connect, without redirects: the key goes to the configured host only."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+async def _dial(url: str, endpoint: Endpoint, options: LinkOptions) -> ClientConnection:
+    return await _Dial(
+        url,
+        subprotocols=[Subprotocol(name) for name in subprotocols(endpoint.api_key.get_secret_value())],
+        open_timeout=None,
+        ping_interval=options.ping,
+        ping_timeout=options.ping,
+        close_timeout=_CLOSE_TIMEOUT,
+        compression=None,  # speech does not compress, and the context costs memory
+        max_size=_LARGEST_MESSAGE,
+        logger=_logger,
+        **({"proxy": None} if endpoint.is_loopback() else {}),
+    )
+
+
+def _handshake_error(error: Exception, endpoint: Endpoint, options: LinkOptions) -> PyAIError:
+    where = endpoint.base_url
+    match error:
+        case InvalidStatus():
+            return _refused(error, where)
+        case TimeoutError():
+            return StalledError(f"No answer from {where} within {options.open_timeout:g} s")
+        case InvalidHandshake():
+            hint = "Check base_url"
+            return ProtocolError(f"{where} did not answer like a PyAI server ({type(error).__name__})", hint=hint)
+        case OSError():
+            return ConnectivityError(f"Cannot reach {where} ({error.strerror or type(error).__name__})")
+        case _:
+            return ConnectivityError(f"The connection to {where} broke off ({type(error).__name__})")
+
+
+def _refused(error: InvalidStatus, where: str) -> PyAIError:
+    response = error.response
+    headers = dict(response.headers.raw_items())
+    status = response.status_code
+    if 200 <= status < 400:
+        return ProtocolError(f"{where} answered HTTP {status} to a WebSocket upgrade", hint="Check base_url")
+    fault = read_fault(bytes(response.body or b""), headers)
+    return service_error(
+        fault.message or f"{where} refused the connection",
+        code=fault.code,
+        status=status,
+        request_id=fault.request_id,
+        retry_after=retry_after(headers),
+    )
+
+
+class _WebSocketLink:
+    def __init__(self, connection: ClientConnection, stall: float) -> None:
+        self._connection = connection
+        self._stall = stall
+
+    async def send(self, message: Message, /) -> None:
+        try:
+            async with asyncio.timeout(self._stall):
+                await self._connection.send(message)
+        except ConnectionClosed:
+            failure = self._closed()
+        except TimeoutError:
+            self._connection.transport.abort()
+            failure = StalledError(f"The server took no data for {self._stall:g} s")
+        else:
+            return
+        raise failure
+
+    async def receive(self) -> Message:
+        try:
+            return await self._connection.recv()
+        except ConnectionClosed:
+            failure = self._closed()
+        raise failure
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    def _closed(self) -> PyAIError:
+        code, reason = self._connection.close_code, self._connection.close_reason or ""
+        if code == 1006:
+            return ConnectivityError("The connection was lost")
+        return close_error(code, reason)
+
+
+class _MemoryLink:
+    def __init__(self, inbox: asyncio.Queue[Message | None], outbox: asyncio.Queue[Message | None]) -> None:
+        self._inbox, self._outbox = inbox, outbox
+
+    async def send(self, message: Message, /) -> None:
+        await self._outbox.put(message)
+
+    async def receive(self) -> Message:
+        message = await self._inbox.get()
+        if message is None:
+            raise close_error(1000)
+        return message
+
+    async def close(self) -> None:
+        await self._outbox.put(None)
+
+
+def memory_links() -> tuple[Link, Link]:
+    """Return the two ends of one link inside the process: for tests, and to embed a server."""
+    left: asyncio.Queue[Message | None] = asyncio.Queue(64)
+    right: asyncio.Queue[Message | None] = asyncio.Queue(64)
+    return _MemoryLink(left, right), _MemoryLink(right, left)
