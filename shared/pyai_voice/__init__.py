@@ -9,19 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .events import *  # noqa: F403
-    from .options import Endpoint, HearOptions, LinkOptions, SpeakOptions
+    from .errors import PyAIError as PyAIError
+    from .hear import HearStream as HearStream
+    from .options import Endpoint as Endpoint
+    from .options import HearOptions as HearOptions
+    from .options import LinkOptions as LinkOptions
+    from .options import SpeakOptions as SpeakOptions
 
 __version__ = "0.2.0"
 
 _HOMES = {
     "Endpoint": "options",
     "HearOptions": "options",
+    "HearStream": "hear",
     "LinkOptions": "options",
+    "PyAIError": "errors",
     "SpeakOptions": "options",
 }
+"""Public name -> the module that defines it; events are in ``pyai_voice.events``, all errors in ``.errors``."""
 
-__all__ = ["Endpoint", "HearOptions", "LinkOptions", "SpeakOptions", "__version__"]
+__all__ = sorted([*_HOMES, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll] - one list, not two
 
 
 def __getattr__(name: str) -> object:

@@ -17,7 +17,7 @@ from .errors import AudioError
 if TYPE_CHECKING:
     import soxr
 
-__all__ = ["AudioFormat", "Resampler", "SampleAligner", "loudness", "read_wav", "resample", "wav_bytes"]
+__all__ = ["AudioFormat", "Resampler", "SampleAligner", "loud_seconds", "read_wav", "resample", "wav_bytes"]
 
 SAMPLE_WIDTH = 2
 """Bytes a sample."""
@@ -61,14 +61,17 @@ class SampleAligner:
 
 
 class Resampler:
-    """Changes the sample rate of a stream; the total length is exact (soxr, high quality)."""
+    """Changes the sample rate of a stream; the total length is exact (soxr, high quality).
 
-    def __init__(self, source: int, target: int) -> None:
+    ``quality`` is soxr's: HQ holds back 20 to 100 ms, QQ (for a higher target rate only) nothing.
+    """
+
+    def __init__(self, source: int, target: int, *, quality: str = "HQ") -> None:
         self._stream: soxr.ResampleStream | None = None
         if source != target:
             import soxr
 
-            self._stream = soxr.ResampleStream(source, target, 1, dtype="int16", quality="HQ")
+            self._stream = soxr.ResampleStream(source, target, 1, dtype="int16", quality=quality)
 
     def feed(self, pcm: bytes, *, last: bool = False) -> bytes:
         """Return the next part in the target rate; with ``last`` also what was held back."""
@@ -84,12 +87,14 @@ def resample(pcm: bytes, source: int, target: int) -> bytes:
     return Resampler(source, target).feed(pcm, last=True)
 
 
-def loudness(pcm: bytes) -> float:
-    """Return the root mean square of the samples, 0 to 32768."""
+def loud_seconds(pcm: bytes, audio_format: AudioFormat, threshold: float = 500.0) -> float:
+    """Return how many seconds are loud enough for speech: 20 ms frames above a root mean square (0 to 32768)."""
     import numpy as np
 
-    samples = np.frombuffer(pcm, np.int16).astype(np.float32)
-    return float(np.sqrt(np.mean(samples * samples))) if samples.size else 0.0
+    frame = audio_format.rate // 50
+    samples = np.frombuffer(pcm, np.int16)[: len(pcm) // SAMPLE_WIDTH // frame * frame].astype(np.float32)
+    power = np.square(samples.reshape(-1, frame)).mean(axis=1)
+    return float(np.count_nonzero(power > threshold * threshold)) / 50
 
 
 def read_wav(source: str | PathLike[str] | bytes) -> tuple[bytes, AudioFormat]:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from datetime import timezone
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from pydantic import SecretStr
@@ -121,7 +121,7 @@ def _until(date: str, now: float) -> float | None:
         moment = parsedate_to_datetime(date)
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() - now
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
 
 
 def _bounded(seconds: float) -> float:

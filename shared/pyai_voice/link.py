@@ -47,6 +47,10 @@ class Link(Protocol):
         """Close with 1000, within about a second; harmless when called again."""
         ...
 
+    def abort(self) -> None:
+        """Drop the connection without a word; a close after it returns at once."""
+        ...
+
 
 Connect = Callable[[str, Endpoint, LinkOptions], Awaitable[Link]]
 """Opens a link to a WebSocket address (complete, with its query)."""
@@ -81,7 +85,7 @@ async def _dial(url: str, endpoint: Endpoint, options: LinkOptions) -> ClientCon
         compression=None,  # speech does not compress, and the context costs memory
         max_size=_LARGEST_MESSAGE,
         logger=_logger,
-        **({"proxy": None} if endpoint.is_loopback() else {}),
+        proxy=None if endpoint.is_loopback() else True,
     )
 
 
@@ -129,7 +133,7 @@ class _WebSocketLink:
         except ConnectionClosed:
             failure = self._closed()
         except TimeoutError:
-            self._connection.transport.abort()
+            self.abort()
             failure = StalledError(f"The server took no data for {self._stall:g} s")
         else:
             return
@@ -143,7 +147,14 @@ class _WebSocketLink:
         raise failure
 
     async def close(self) -> None:
-        await self._connection.close()
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._connection.close()
+        except TimeoutError:
+            self.abort()
+
+    def abort(self) -> None:
+        self._connection.transport.abort()
 
     def _closed(self) -> PyAIError:
         code, reason = self._connection.close_code, self._connection.close_reason or ""
@@ -167,6 +178,9 @@ class _MemoryLink:
 
     async def close(self) -> None:
         await self._outbox.put(None)
+
+    def abort(self) -> None:
+        self._inbox.put_nowait(None)
 
 
 def memory_links() -> tuple[Link, Link]:

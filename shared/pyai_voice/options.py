@@ -38,7 +38,8 @@ class _Options(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             complaint = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or type(self).__name__}: {fault['msg'].removeprefix('Value error, ')}"
+                f"{'.'.join(map(str, fault['loc'])) or type(self).__name__}: "
+                + fault["msg"].removeprefix("Value error, ")
                 for fault in error.errors(include_input=False, include_url=False, include_context=False)
             )
         if complaint:  # raised out here, so that no __context__ holds the values

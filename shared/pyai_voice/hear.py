@@ -1,0 +1,240 @@
+"""Streaming speech to text: one caller's audio from the first frame to the last, over as many connections as it takes.
+
+    send_audio --> journal --writer--> link --> server
+    events     <-- queue  <--reader--- link <-- server
+
+A lost connection is dialled again with full jitter; what no final transcript has confirmed is sent again, faster
+than real time, and each event comes once. Nobody above retries. One connection's life is :mod:`.conversation`; what
+the messages mean is :class:`~pyai_voice.protocol.hear.client.HearClient`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+from .audio import AudioFormat, SampleAligner
+from .backoff import HOLD_OFF, Outage
+from .conversation import Conversation, Wishes
+from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError
+from .events import AudioLost, Connected, Disconnected, HearEvent, Problem, Transcript, TurnEnded
+from .journal import Journal
+from .link import Connect, Link, websocket
+from .options import Endpoint, HearOptions, LinkOptions
+from .protocol.hear.client import HearClient
+from .protocol.hear.wire import STREAM_PATH, connect_query
+
+__all__ = ["HearStream"]
+
+_MESSAGE = 0.04
+"""Seconds of audio worth waking the writer for."""
+_QUEUE = 1000
+"""Events that may wait to be read; partial transcripts beyond it are dropped, more than that ends the stream."""
+
+
+class HearStream:
+    """One live transcription. Give it audio with :meth:`send_audio`; iterate it for events.
+
+    The iteration ends after :meth:`drain` or :meth:`aclose`; it raises one PyAIError when the service refuses (a
+    wrong key at once) or an outage outlasts ``LinkOptions.ride_through``. Iterating is cancel-safe: no event is lost.
+    Belongs to one event loop. Raises UnsupportedError if the endpoint's provider cannot stream.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        options: HearOptions | None = None,
+        *,
+        link: LinkOptions | None = None,
+        connect: Connect = websocket,
+    ) -> None:
+        endpoint.provider.require("hear_stream")
+        self.options = options or HearOptions()
+        self.format = AudioFormat(self.options.sample_rate)
+        self._endpoint = endpoint
+        self._link_options = link or LinkOptions()
+        self._connect = connect
+        self._machine = HearClient(self.options)
+        self._journal = Journal(self.format, self._link_options.journal)
+        self._aligner = SampleAligner()
+        self._outage = Outage(self._link_options)
+        self._wishes = Wishes()
+        self._events: asyncio.Queue[HearEvent | None] = asyncio.Queue(_QUEUE + 1)
+        self._task: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
+        self._connections = 0
+        self._lost = 0
+        self._taking = True
+        self._draining = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream takes no more audio: draining, closed or failed."""
+        return not self._taking
+
+    def start(self) -> None:
+        """Connect in the background now, before the first audio."""
+        if self._task is None and self._taking:
+            self._task = asyncio.create_task(self._run(), name="pyai-hear")
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Take caller audio (pcm16 mono at ``options.sample_rate``; half a sample is carried over). Never waits.
+
+        Raises ConnectivityError when the stream is closed.
+        """
+        if not self._taking:
+            raise ConnectivityError("This Hear stream is closed; open a new one", code="closed")
+        self.start()
+        self._lost += self._journal.append(self._aligner.feed(pcm))
+        if self._journal.unsent >= self.format.size(_MESSAGE):
+            self._wishes.wake.set()
+
+    def commit(self) -> bool:
+        """Ask for the final transcript of what was sent so far; its TurnEnded will be ``committed``.
+
+        Return False, and ask nothing, where no audio followed the last commit or final.
+        """
+        due = self._taking and self._journal.mark()
+        if due:
+            self._wishes.wake.set()
+        return due
+
+    def update(self, **changes: object) -> None:
+        """Change options (names of HearOptions), now or later: every connection gets them whole.
+
+        What an open connection cannot take makes a new one, dialled as soon as nobody speaks. Raises
+        ConfigurationError for a wrong value and for another sample rate.
+        """
+        options = self.options.replace(**changes)
+        if options.sample_rate != self.options.sample_rate:
+            raise ConfigurationError("sample_rate cannot change on a live stream", hint="Open a new stream")
+        self._wishes.redial |= _needs_new_connection(self.options, options)
+        self.options = options
+        self._machine.configure(options)
+        self._wishes.wake.set()
+
+    async def drain(self, deadline: float = 5.0) -> None:
+        """Commit what is open, wait at most ``deadline`` seconds for the answer, close. Events stay readable."""
+        if self._task is not None and self._taking:
+            if self._aligner.pending:
+                odd = AudioError("The audio ended in half a sample: send an even number of bytes", code="invalid_audio")
+                self._deliver(Problem(odd))
+            self._journal.mark()
+            self._taking, self._draining = False, True
+            if self._journal.marks:
+                self._wishes.wake.set()
+                await asyncio.wait([self._task], timeout=deadline)
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close now; idempotent, within about two seconds. An open utterance ends with the words known now."""
+        self._taking = False
+        if self._task is None:
+            self._end()
+        else:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=2.0)
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> HearEvent:
+        event = await self._events.get()
+        if event is not None:
+            return event
+        self._events.put_nowait(None)  # so that every later call ends as well
+        if self._failure is not None:
+            raise self._failure
+        raise StopAsyncIteration
+
+    async def _run(self) -> None:
+        """Dial, converse, recover, until it is finished."""
+        try:
+            while not self._wishes.finished and (error := await self._connection()) is not None:
+                await self._recover(error)
+        except Exception as error:  # noqa: BLE001 - the outermost line of the task: whoever reads the events gets it
+            self._failure = error
+        finally:
+            self._taking = False
+            self._settle_accounts()
+            self._end()
+
+    def _settle_accounts(self) -> None:
+        """Leave no utterance open, and tell what was never sent."""
+        if self._machine.speaking or self._journal.marks:
+            self._give_up("closed")
+        if self._journal.unsent and (self._failure or self._draining):
+            self._deliver(AudioLost(self.format.seconds(self._journal.unsent)))
+
+    def _end(self) -> None:
+        if self._task is None or self._events.qsize() <= _QUEUE:
+            self._events.put_nowait(None)
+
+    async def _connection(self) -> PyAIError | None:
+        """Dial once and converse; return why it ended, None where the stream is finished."""
+        await HOLD_OFF.passed(self._endpoint)
+        url = f"{self._endpoint.websocket_url(STREAM_PATH)}?{connect_query(self.options)}"
+        began = asyncio.get_running_loop().time()
+        try:
+            link = await self._connect(url, self._endpoint, self._link_options)
+        except PyAIError as error:
+            return error
+        try:
+            return await self._open(link, asyncio.get_running_loop().time() - began).run()
+        finally:
+            await link.close()
+
+    def _open(self, link: Link, took: float) -> Conversation:
+        self._connections += 1
+        self._wishes.redial = False
+        self._machine.open(self.format.seconds(self._journal.start))
+        if self._lost:
+            self._deliver(AudioLost(self.format.seconds(self._lost)))
+            self._lost = 0
+        self._deliver(Connected(self._connections, took, self.format.seconds(self._journal.unsent)))
+        return Conversation(
+            link, self._machine, self._journal, self._link_options, self._wishes, self._outage, self._deliver
+        )
+
+    async def _recover(self, error: PyAIError) -> None:
+        """Make ready for the next connection and wait until it may be dialled; raise the error if it may not."""
+        for event in self._machine.settle():
+            self._deliver(event)
+        if error.retry_after:
+            HOLD_OFF.hold(self._endpoint, error.retry_after)
+        wait = self._outage.next_delay(error, asyncio.get_running_loop().time())
+        if wait is None:
+            raise error
+        for _ in range(self._journal.rewind()):
+            self._give_up("answered")
+        self._deliver(Disconnected(error))
+        await asyncio.sleep(wait)
+
+    def _give_up(self, reason: str) -> None:
+        for event in self._machine.give_up(reason, self._journal.sent_seconds):
+            self._deliver(event)
+
+    def _deliver(self, event: HearEvent) -> None:
+        if isinstance(event, TurnEnded):
+            if event.committed:
+                self._journal.answered()
+            self._journal.confirm(self.format.size(event.at))
+            self._wishes.finished = self._draining and not self._journal.marks
+        if self._events.qsize() < _QUEUE:
+            self._events.put_nowait(event)
+        elif self._taking and (not isinstance(event, Transcript) or event.final):
+            raise ConfigurationError("The events of this Hear stream are not being read", code="events_not_read")
+
+
+def _needs_new_connection(old: HearOptions, new: HearOptions) -> bool:
+    """Tell whether a change goes beyond what a config message can carry."""
+    fixed = {"endpointing_ms": None, "grounding": False}
+    withdrawn = (old.grounding and not new.grounding) or (old.endpointing_ms and not new.endpointing_ms)
+    return bool(withdrawn) or old.replace(**fixed) != new.replace(**fixed)
