@@ -37,10 +37,13 @@ class Recognizer(Protocol):
     languages: frozenset[str]
     """ISO 639-1 codes it knows."""
     longest: float
-    """Seconds of audio it takes in one call."""
+    """Seconds of audio it reads at once; longer audio is cut at quiet points and read piece by piece."""
 
     async def recognize(self, pcm: bytes, priority: Priority) -> Recognition:
-        """Return the words of one piece of audio; runs off the event loop, cancel-safe."""
+        """Return the words of one piece of audio; runs off the event loop, cancel-safe.
+
+        Raises EngineBusyError when too much work is waiting.
+        """
         ...
 
 
@@ -67,6 +70,8 @@ class Voice:
     language: str
     bio: str
     """What it is, honestly: the one real voice, or a variant of it."""
+    aliases: tuple[str, ...] = ()
+    """Other ids that mean this voice, such as OpenAI's names."""
 
 
 class Synthesizer(Protocol):
@@ -77,7 +82,17 @@ class Synthesizer(Protocol):
     """Samples a second it makes (pcm16 mono)."""
     voices: tuple[Voice, ...]
     """The first is the default."""
+    speeds: tuple[float, float]
+    """Slowest and fastest that it can speak; 1.0 is its natural pace."""
 
-    def stream(self, text: str, voice_id: str) -> AsyncIterator[bytes]:
-        """Yield PCM, sentence by sentence; runs off the event loop, cancel-safe."""
+    def find(self, voice_id: str) -> Voice | None:
+        """Return the voice with this id or alias; the default for an empty id; None for an unknown one."""
+        ...
+
+    def stream(self, text: str, voice_id: str = "", speed: float = 1.0) -> AsyncIterator[bytes]:
+        """Yield PCM, sentence by sentence; runs off the event loop, cancel-safe.
+
+        Yields nothing for text without a speakable word. Raises ValueError for an unknown voice or a
+        speed out of range (before any audio), EngineBusyError when too much work is waiting.
+        """
         ...

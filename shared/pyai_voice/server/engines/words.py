@@ -1,0 +1,137 @@
+"""What is done to a recognised text: numbers, fillers, amounts, and whether it sounds finished. English only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import text_to_num
+
+from .vocabulary import Vocabulary
+
+__all__ = ["TextOptions", "drop_fillers", "is_finished", "smart_format", "write_final", "write_numerals"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """How a final text is written; partials get only the vocabulary."""
+
+    numerals: bool = False
+    """Numbers as digits; without it they stay as the recogniser wrote them (mostly words)."""
+    smart_format: bool = False
+    """Amounts, percentages, times of day, telephone numbers and addresses; implies numerals."""
+    drop_fillers: bool = False
+    """Leave out um, uh, er and hmm."""
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    """Terms that near misses are corrected to."""
+
+
+def write_final(text: str, options: TextOptions) -> str:
+    """Return a final text as the options want it."""
+    text = options.vocabulary.correct(text)
+    if options.drop_fillers:
+        text = drop_fillers(text)
+    if options.numerals or options.smart_format:
+        text = write_numerals(text)
+    return smart_format(text) if options.smart_format else text
+
+
+# -- numbers ------------------------------------------------------------------------------------
+
+_DIGIT = r"(?:zero|one|two|three|four|five|six|seven|eight|nine)"
+_OH = re.compile(
+    rf"(?i)(\b{_DIGIT}[ ,-]+)(?:oh|o)\b(?=[ ,-]+(?:{_DIGIT}|oh|o)\b)|\b(?:oh|o)(?=[ ,-]+{_DIGIT}[ ,-]+{_DIGIT}\b)"
+)
+_ABOVE = 1.0
+"""A lone "one" stays a word: it is a pronoun more often than a number."""
+_LONE_ORDINAL = re.compile(r"(?i)\b(first|second|third)\b")
+
+
+_alpha2digit: Callable[[str, str, float], str] = text_to_num.alpha2digit  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - compiled, no types
+
+
+def write_numerals(text: str) -> str:
+    """Return the text with spoken numbers as digits: ``twenty five`` -> ``25``, ``seven two nine`` -> ``7 2 9``."""
+    text = _OH.sub(lambda match: f"{match[1] or ''}zero", text)
+    kept = {match.start() for match in _LONE_ORDINAL.finditer(text)}
+    return _alpha2digit(text, "en", _ABOVE) if not kept else _numerals_but_ordinals(text)
+
+
+def _numerals_but_ordinals(text: str) -> str:
+    return _alpha2digit(text, "en", 3.0)
+
+
+# -- smart format -------------------------------------------------------------------------------
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(rf"(?i)\b{_NUMBER} dollars? and (\d\d?) cents?\b"), r"$\1.\2"),
+    (re.compile(rf"(?i)\b{_NUMBER} dollars?\b"), r"$\1"),
+    (re.compile(rf"(?i)\b{_NUMBER} pounds and (\d\d?) pence\b"), r"£\1.\2"),
+    (re.compile(rf"(?i)\b{_NUMBER} euros?\b"), r"€\1"),
+    (re.compile(rf"(?i)\b{_NUMBER} ?per ?cent\b"), r"\1%"),
+    (re.compile(r"(?i)\b(1[0-2]|\d) ([0-5]\d) ?([ap])\.? ?m\b\.?"), r"\1:\2 \3m"),
+    (re.compile(r"(?i)\b(1[0-2]|\d) ?([ap])\. ?m\b\.?"), r"\1 \2m"),
+)
+_DIGITS = re.compile(r"\b\d(?:[ ,-]{1,2}\d\b){2,}")
+_DOMAIN = r"(\w[\w-]*(?: dot \w[\w-]*)*) dot (com|org|net|io|ai|co|edu|gov|uk|de|fr)\b"
+_MAIL = re.compile(rf"(?i)\b([\w.-]+(?: dot [\w-]+)*) at {_DOMAIN}")
+_SITE = re.compile(rf"(?i)\b{_DOMAIN}")
+
+
+def smart_format(text: str) -> str:
+    """Return a text whose numbers are digits with amounts, times, telephone numbers and addresses written as usual."""
+    text = _MAIL.sub(lambda match: _dotted(f"{match[1]}@{match[2]}.{match[3]}"), text)
+    text = _SITE.sub(lambda match: _dotted(f"{match[1]}.{match[2]}"), text)
+    text = _DIGITS.sub(lambda match: _joined(re.sub(r"\D", "", match[0])), text)
+    for pattern, written in _RULES:
+        text = pattern.sub(written, text)
+    return text
+
+
+def _dotted(address: str) -> str:
+    return re.sub(r"(?i) dot ", ".", address).lower()
+
+
+def _joined(digits: str) -> str:
+    if len(digits) == 10:
+        return f"{digits[:3]}-{digits[3:6]}-{digits[6:]}"
+    return f"{digits[:3]}-{digits[3:]}" if len(digits) == 7 else digits
+
+
+# -- fillers ------------------------------------------------------------------------------------
+
+_FILLER = r"(?:u+m+|u+h+|uhm|er+|erm+|h+m+)"
+_FILLERS = re.compile(rf"(?i)(?:,\s*)?(?<![\w'-])\b{_FILLER}\b(?![\w'-])(?P<after>[,.…]*)\s*")
+
+
+def drop_fillers(text: str) -> str:
+    """Return the text without um, uh, er and hmm and the commas around them."""
+    text = _FILLERS.sub(_gap, text).strip(" ,")
+    text = re.sub(r"\s+([,.?!])", r"\1", text)
+    return text[:1].upper() + text[1:] if text.strip(".,?! ") else ""
+
+
+def _gap(match: re.Match[str]) -> str:
+    ends = "." in match["after"] and match.end() == len(match.string)
+    return "." if ends else " "
+
+
+# -- finished or not ----------------------------------------------------------------------------
+
+_UNFINISHED = frozenset(
+    """a an the this that these those my your his her its our their some any no every each
+    and or but so because if when while although unless until whether than as that which who whose where
+    of to in on at by for with from about into onto over under between through during without within against
+    i you he she we they it i'm you're we're they're i'd i'll i've it's there's that's
+    is are was were am be been being do does did have has had can could will would shall should may might must
+    not very really just also please maybe like
+    um uh umm uhh uhm er erm hmm""".split()
+)
+
+
+def is_finished(text: str) -> bool:
+    """Tell whether a text reads like a whole sentence: it ends in . ? or !, and not with a word that wants another."""
+    words = text.split()
+    return bool(words) and words[-1][-1] in ".?!" and words[-1].strip(".,?!…").lower() not in _UNFINISHED
