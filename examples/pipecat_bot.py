@@ -1,0 +1,69 @@
+"""A barista on Pipecat that hears with PyAI Hear and speaks with PyAI Speak.
+
+Talk to it in a browser, with ``pip install "pipecat-ai[runner,webrtc]" pipecat-pyai``::
+
+    export PYAI_API_KEY=...  OPENAI_API_KEY=...     # or the two lines that `pyai-voice serve` and `python -m demo.brain` print
+    python examples/pipecat_bot.py -t webrtc        # then open http://localhost:7860
+
+Other transports of Pipecat's runner (Daily, Twilio ...) need one more entry each in ``bot``.
+"""
+
+import os
+
+from pipecat.frames.frames import TTSSpeakFrame
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker, ProcessorUnusablePolicy
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+from pipecat.runner.types import RunnerArguments
+from pipecat.runner.utils import create_transport
+from pipecat.services.openai.llm import OpenAILLMService
+from pipecat.transports.base_transport import BaseTransport, TransportParams
+from pipecat.workers.runner import WorkerRunner
+
+from pipecat_pyai import PyAISTTService, PyAITTSService
+
+INSTRUCTIONS = (
+    "You are the barista of a coffee bar, on the telephone. Repeat the order, ask for what is missing (drink, size), let "
+    "the caller confirm, and say goodbye. One or two short sentences at a time, plain words: they are read aloud."
+)
+GREETING = "Hello! What can I get you?"
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-4.1-mini")
+
+
+def build(transport: BaseTransport) -> PipelineWorker:
+    """Return the bot for a transport."""
+    stt = PyAISTTService(vad_force_turn_endpoint=False)  # PyAI decides when the caller has finished
+    llm = OpenAILLMService(settings=OpenAILLMService.Settings(model=MODEL, system_instruction=INSTRUCTIONS))
+    tts = PyAITTSService()
+    user, assistant = LLMContextAggregatorPair(LLMContext())
+    worker = PipelineWorker(
+        Pipeline([transport.input(), stt, user, llm, tts, transport.output(), assistant]),
+        params=PipelineParams(enable_metrics=True, enable_usage_metrics=True),
+        processor_unusable_policy=ProcessorUnusablePolicy.END,
+    )
+
+    @transport.event_handler("on_client_connected")
+    async def greet(_transport: BaseTransport, _client: object = None) -> None:
+        await worker.queue_frame(TTSSpeakFrame(GREETING))
+
+    @transport.event_handler("on_client_disconnected")
+    async def leave(_transport: BaseTransport, _client: object = None) -> None:
+        await worker.cancel()
+
+    return worker
+
+
+async def bot(arguments: RunnerArguments) -> None:
+    """Run one conversation; Pipecat's runner calls this for each caller."""
+    audio = TransportParams(audio_in_enabled=True, audio_out_enabled=True)
+    transport = await create_transport(arguments, {"webrtc": lambda: audio})
+    runner = WorkerRunner(handle_sigint=arguments.handle_sigint)
+    await runner.add_workers(build(transport))
+    await runner.run()
+
+
+if __name__ == "__main__":
+    from pipecat.runner.run import main
+
+    main()
