@@ -297,7 +297,7 @@ class HearClient:
     def _position(self, fields: dict[str, Any], sent: float) -> float:
         on_wire = number(fields, "t_ms")
         at = sent if on_wire is None else min(self._base + on_wire / 1000, sent)
-        return max(at, self._heard_to)
+        return max(at, self._utterance.started if self._utterance else self._heard_to)  # time never runs back
 
     def _is_over(self, fields: dict[str, Any], legacy: bool) -> bool:
         return not legacy and text_of(fields, "utterance_id") in self._finished
