@@ -1,0 +1,82 @@
+"""The application: routes and shared state. Engines and settings are given, so tests can give their own.
+
+Faults and other behaviour are put around it as plain ASGI middleware (``middleware``), outermost first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from ..errors import service_error
+from .auth import KeyRing
+from .catalog import models, openrouter_models, voice, voices
+from .hear import HearSession, hear_stream
+from .identity import me, sandbox_keys
+from .limits import RequestId, Slots
+from .refusals import error_response, handlers, unknown_route
+from .settings import Settings
+from .speech import speech
+from .transcriptions import transcriptions, translations
+
+if TYPE_CHECKING:
+    from .engines.load import Engines
+
+__all__ = ["create_app"]
+
+
+def create_app(engines: Engines, settings: Settings | None = None, middleware: Sequence[Middleware] = ()) -> Starlette:
+    """Build the application.
+
+    Its ``state`` has ``settings``, ``engines``, ``keys`` (a KeyRing), ``streams`` and ``requests`` (Slots), and
+    ``sessions``, the open Hear streams, and ``abort``, which resets the connection of a client's address.
+    """
+    settings = settings or Settings()
+    app = Starlette(routes=_routes(), middleware=[Middleware(RequestId), *middleware], exception_handlers=handlers)
+    app.state.settings = settings
+    app.state.engines = engines
+    app.state.keys = KeyRing(settings.data)
+    app.state.streams = Slots(settings.max_streams, "streams")
+    app.state.requests = Slots(settings.max_requests, "requests")
+    app.state.sessions = set[HearSession]()
+    app.state.abort = _no_abort
+    return app
+
+
+def _no_abort(client: tuple[str, int]) -> bool:
+    return False
+
+
+def _routes() -> list[BaseRoute]:
+    return [
+        WebSocketRoute("/v1/audio/transcriptions/stream", hear_stream),
+        Route("/v1/audio/transcriptions/stream", _upgrade_required),
+        Route("/v1/audio/transcriptions", transcriptions, methods=["POST"]),
+        Route("/v1/audio/translations", translations, methods=["POST"]),
+        Route("/v1/audio/speech", speech, methods=["POST"]),
+        Route("/v1/voices", voices),
+        Route("/v1/voices/{voice_id}", voice),
+        Route("/v1/models", models),
+        Route("/v1/me", me),
+        Route("/v1/providers/openrouter/models", openrouter_models),
+        Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
+        WebSocketRoute("/{path:path}", _no_such_stream),
+    ]
+
+
+async def _upgrade_required(request: Request) -> Response:
+    refusal = service_error("This is a WebSocket endpoint", code="upgrade_required", status=426)
+    response = error_response(refusal, request)
+    response.headers["Upgrade"] = "websocket"
+    return response
+
+
+async def _no_such_stream(websocket: WebSocket) -> None:
+    raise unknown_route(websocket.url.path)

@@ -1,0 +1,73 @@
+"""Uploaded recordings: any file that PyAV decodes, as pcm16 mono.
+
+The protocol sets no number of channels for a file, so several are mixed to one.
+"""
+
+from __future__ import annotations
+
+from typing import IO
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from ..audio import AudioFormat
+from ..errors import service_error
+
+__all__ = ["decode"]
+
+_REMEDY = "send a whole wav, mp3, m4a, flac, ogg or webm recording"
+_CUT_SHORT = 0.25
+"""Seconds by which a file may be shorter than its header says."""
+_HONEST_HEADERS = frozenset({"wav", "flac", "mov,mp4,m4a,3gp,3g2,mj2"})
+"""Containers whose header knows the length; elsewhere it is a guess."""
+
+
+def decode(file: IO[bytes], rate: int, longest: float) -> bytes:
+    """Return a recording as pcm16 mono at ``rate``; blocks.
+
+    Raises RequestError: ``invalid_audio`` for what is not audio, empty or cut short, ``payload_too_large`` for more
+    than ``longest`` seconds.
+    """
+    promised, complaint, pcm = None, "", b""
+    try:
+        with av.open(file, "r", metadata_errors="ignore") as container:
+            promised = _promised(container)
+            pcm = _decode(container, rate, longest)
+    except (FFmpegError, IndexError) as error:  # IndexError: no audio in it
+        complaint = f"it cannot be decoded ({type(error).__name__})"
+    complaint = complaint or _shortfall(AudioFormat(rate).seconds(len(pcm)), promised)
+    if complaint:
+        raise service_error(f"file: {complaint}; {_REMEDY}", code="invalid_audio")
+    return pcm
+
+
+def _promised(container: InputContainer) -> float | None:
+    stream = container.streams.audio[0]
+    if container.format.name not in _HONEST_HEADERS or not stream.duration or not stream.time_base:
+        return None
+    return float(stream.duration * stream.time_base)
+
+
+def _decode(container: InputContainer, rate: int, longest: float) -> bytes:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+    most = AudioFormat(rate).size(longest)
+    pcm = bytearray()
+    for frame in container.decode(audio=0):
+        pcm += _resampled(resampler, frame)
+        if len(pcm) > most:
+            raise service_error(f"file: longer than {longest:.0f} seconds; send it in parts", code="payload_too_large")
+    return bytes(pcm + _resampled(resampler, None))
+
+
+def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> bytes:
+    return b"".join(np.asarray(piece.to_ndarray(), np.int16).tobytes() for piece in resampler.resample(frame))
+
+
+def _shortfall(seconds: float, promised: float | None) -> str:
+    if not seconds:
+        return "it holds no sound"
+    if promised is not None and promised - seconds > _CUT_SHORT:
+        return f"it is cut short: {seconds:.1f} of {promised:.1f} seconds are there"
+    return ""

@@ -1,0 +1,135 @@
+"""Speak's eight formats. PCM, WAV and G.711 flow as they are made; the others are whole files from PyAV.
+
+Source: protocol of PyAI, "Speak". Audio inside is pcm16 mono; :class:`Stream` gives what has become ready.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import av
+import numpy as np
+
+from ..audio import Resampler
+from ..errors import service_error
+
+__all__ = ["FORMATS", "Format", "Stream", "encode_file"]
+
+G711_RATE = 8000
+NATIVE_RATE = 24000
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One value of ``response_format``."""
+
+    name: str
+    content_type: str
+    codec: str = ""
+    """PyAV's encoder; "" for what is streamed."""
+    container: str = ""
+    rates: tuple[int, ...] = ()
+    """Sample rates that the codec has, rising; () for any."""
+
+    def rate_for(self, asked: int | None) -> int:
+        """Return the sample rate to use: the one asked for, or the codec's next higher one.
+
+        Raises RequestError for a rate outside 8000 to 48000, or another than 8000 with G.711.
+        """
+        if asked is not None and not 8000 <= asked <= 48000:
+            raise service_error(f"sample_rate: expected 8000 to 48000, got {asked}", code="unsupported_parameter")
+        if self.name.startswith("g711"):
+            if asked not in (None, G711_RATE):
+                raise service_error("sample_rate: G.711 is always 8000", code="unsupported_parameter")
+            return G711_RATE
+        wanted = asked or NATIVE_RATE
+        return next((rate for rate in self.rates if rate >= wanted), wanted)
+
+
+_MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format("pcm", "audio/pcm"),
+        Format("wav", "audio/wav"),
+        Format("g711_ulaw", "audio/basic"),
+        Format("g711_alaw", "audio/basic"),
+        Format("mp3", "audio/mpeg", "libmp3lame", "mp3", _MPEG_RATES),
+        Format("opus", "audio/ogg", "libopus", "ogg", _OPUS_RATES),
+        Format("aac", "audio/aac", "aac", "adts", _MPEG_RATES),
+        Format("flac", "audio/flac", "flac", "flac"),
+    )
+}
+
+
+class Stream:
+    """Turns PCM of one rate into a streamed format, piece by piece."""
+
+    def __init__(self, target: Format, source_rate: int, rate: int) -> None:
+        self._resampler = Resampler(source_rate, rate)
+        self._pack = _PACKERS.get(target.name, bytes)
+        self.head = _wav_head(rate) if target.name == "wav" else b""
+        """What comes before the first sample."""
+
+    def feed(self, pcm: bytes, *, last: bool = False) -> bytes:
+        """Return the next bytes; with ``last`` also what was held back."""
+        return self._pack(self._resampler.feed(pcm, last=last))
+
+
+def encode_file(pcm: bytes, target: Format, source_rate: int, rate: int) -> bytes:
+    """Return a whole file of one of the buffered formats; blocks (about 1 % of the audio's length)."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=target.container) as container:
+        stream = container.add_stream(target.codec, rate=rate, layout="mono")
+        samples = np.frombuffer(Resampler(source_rate, rate).feed(pcm, last=True), np.int16)
+        if samples.size:
+            frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+            frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def _wav_head(rate: int) -> bytes:
+    """Return a WAV header of unknown length, as every streaming encoder writes it."""
+    unknown = 0xFFFFFFFF
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", unknown, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", unknown
+    )
+
+
+# -- G.711 (ITU-T) by table: one byte for each of the 65536 samples ---------------------------------
+
+
+@lru_cache(2)
+def _table(law: str) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    samples = np.arange(-32768, 32768)
+    return (_ulaw(samples) if law == "ulaw" else _alaw(samples)).astype(np.uint8)
+
+
+def _ulaw(samples: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    magnitude = np.minimum(np.abs(samples), 32635) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 7
+    mantissa = (magnitude >> (exponent + 3)) & 0x0F
+    return ~(np.where(samples < 0, 0x80, 0) | (exponent << 4) | mantissa) & 0xFF
+
+
+def _alaw(samples: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    magnitude = np.where(samples < 0, -samples - 1, samples) >> 3
+    exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int64) - 4, 0)
+    mantissa = (magnitude >> np.maximum(exponent, 1)) & 0x0F
+    return ((exponent << 4) | mantissa) ^ np.where(samples < 0, 0x55, 0xD5)
+
+
+def _packer(law: str) -> Callable[[bytes], bytes]:
+    return lambda pcm: _table(law)[np.frombuffer(pcm, np.int16).astype(np.int32) + 32768].tobytes()
+
+
+_PACKERS = {"g711_ulaw": _packer("ulaw"), "g711_alaw": _packer("alaw")}

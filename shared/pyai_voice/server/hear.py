@@ -1,0 +1,164 @@
+"""The Hear stream: a WebSocket on one side, a listener on the other, the protocol's machine between them.
+
+Above: the application. Below: :class:`~pyai_voice.protocol.hear.server.HearServer` and the engines' listener.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ..errors import ServiceError, service_error
+from ..protocol.hear.request import StreamRequest, read_request
+from ..protocol.hear.server import Audio, Commit, Configure, Flush, HearCall, HearServer
+from ..protocol.hear.wire import MARKER, Message
+from .auth import authorize
+from .catalog import HEAR_MODELS, check_language, check_model
+from .engines.listener import Endpoint, Fact, Listener, ListenerOptions
+from .engines.words import TextOptions
+
+if TYPE_CHECKING:
+    from .engines.load import Engines
+    from .settings import Settings
+
+__all__ = ["HearSession", "hear_stream"]
+
+_log = logging.getLogger(__name__)
+
+_ENGINE_FAILED = 1011
+_RESTARTING = 1012
+"""Close code after which a client connects again."""
+
+
+async def hear_stream(websocket: WebSocket) -> None:
+    """Serve ``/v1/audio/transcriptions/stream``; a refusal is raised before the upgrade."""
+    state = websocket.app.state
+    authorize(websocket, "hear:stream")
+    request = _read(websocket, state.settings, state.engines)
+    with state.streams.take():
+        await websocket.accept(MARKER if MARKER in websocket.scope["subprotocols"] else None)
+        session = HearSession(websocket, request, state.engines, state.settings.send_stall)
+        state.sessions.add(session)
+        try:
+            await session.run()
+        finally:
+            state.sessions.discard(session)
+
+
+def _read(websocket: WebSocket, settings: Settings, engines: Engines) -> StreamRequest:
+    query = dict(websocket.query_params)
+    request = read_request(query)
+    check_model(request.model, HEAR_MODELS)
+    check_language(request.language, engines.recognizer.languages)
+    return request if settings.legacy_default or "protocol" in query else replace(request, legacy=False)
+
+
+class HearSession:
+    """One open stream."""
+
+    def __init__(self, websocket: WebSocket, request: StreamRequest, engines: Engines, send_stall: float) -> None:
+        self._websocket = websocket
+        self._send_stall = send_stall
+        self._sending = asyncio.Lock()
+        self._listener = Listener(engines.recognizer, engines.new_detector(), _options(request, engines))
+        self._machine = HearServer(
+            request, f"sess_{secrets.token_hex(8)}", endpointing_ms=self._listener.endpointing_ms
+        )
+        self._warnings = ("dictation_unsupported",) if request.dictation else ()
+
+    async def run(self) -> None:
+        """Serve the stream until the client closes it, the engines fail, or :meth:`drain` is called."""
+        self._machine.open(self._warnings)
+        tasks = asyncio.create_task(self._read()), asyncio.create_task(self._write())
+        try:
+            await self._flush()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except WebSocketDisconnect:
+            pass
+        except TimeoutError:  # the client reads nothing, not even a close frame
+            self._websocket.app.state.abort(self._websocket.client)
+        except ServiceError as error:
+            await self._fail(error)
+        except Exception as error:  # noqa: BLE001 - the outermost line of a stream
+            _log.error("a stream failed: %s", type(error).__name__)
+            await self._fail(service_error("The engine failed; see the server's log", code="internal_error"))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._listener.aclose()
+
+    async def drain(self) -> None:
+        """Send the final of what was heard, then close: the server is about to end."""
+        await self._listener.finish()
+
+    async def _read(self) -> None:
+        while (message := await self._receive()) is not None:
+            for call in self._machine.receive(message):
+                await self._obey(call)
+            await self._flush()
+
+    async def _receive(self) -> Message | None:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        return message["text"] if message.get("text") is not None else message["bytes"]
+
+    async def _obey(self, call: HearCall) -> None:
+        match call:
+            case Audio(pcm):
+                await self._listener.feed(pcm)
+            case Commit():
+                await self._listener.commit()
+            case Flush():
+                await self._listener.commit("eof")
+            case Configure(endpointing_ms):
+                self._listener.set_endpointing(endpointing_ms / 1000)
+
+    async def _write(self) -> None:
+        """Send what the listener finds out; it ends by itself only when the stream is drained."""
+        async for fact in self._listener:
+            self._tell(fact)
+            await self._flush()
+        await self._websocket.close(_RESTARTING, "the server is restarting")
+
+    async def _fail(self, error: ServiceError) -> None:
+        self._machine.error(error.code, error.message)
+        with suppress(WebSocketDisconnect, TimeoutError):
+            await self._flush()
+            await self._websocket.close(_ENGINE_FAILED, error.code)
+
+    def _tell(self, fact: Fact) -> None:
+        if isinstance(fact, Endpoint):
+            self._machine.endpoint(fact.text, fact.t_ms, fact.audio_ms, fact.reason)
+        else:
+            self._machine.partial(fact.text, fact.stable, fact.t_ms)
+
+    async def _flush(self) -> None:
+        """Send what the machine has to say; one sender at a time keeps the order."""
+        async with self._sending:
+            for message in self._machine.data_to_send():
+                async with asyncio.timeout(self._send_stall):
+                    await self._websocket.send_text(message)
+
+
+def _options(request: StreamRequest, engines: Engines) -> ListenerOptions:
+    return ListenerOptions(
+        sample_rate=request.sample_rate,
+        endpointing=None if request.endpointing_ms is None else request.endpointing_ms / 1000,
+        interim_results=request.interim_results,
+        text=TextOptions(
+            numerals=bool(request.numerals),
+            smart_format=bool(request.smart_format),
+            drop_fillers=bool(request.drop_fillers),
+            vocabulary=engines.vocabulary(request.vocabulary),
+        ),
+    )

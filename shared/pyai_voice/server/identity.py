@@ -1,0 +1,89 @@
+"""Who is calling, and keys for everybody on this machine.
+
+Source: protocol of PyAI, "Other REST" (``/v1/me``, ``/v1/sandbox/keys``).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from ..errors import service_error
+from ..protocol.hear.wire import read_object
+from .auth import Key, KeyRing, authorize
+from .limits import limited
+from .settings import Settings
+
+__all__ = ["me", "sandbox_keys"]
+
+_ORGANISATION = {"org_id": "org_local", "project_id": "proj_local"}
+_LONGEST_LABEL = 64
+
+
+async def me(request: Request) -> JSONResponse:
+    """Serve ``GET /v1/me``: the calling key, and what the server allows."""
+    key = authorize(request)
+    settings: Settings = request.app.state.settings
+    return JSONResponse(
+        {
+            "key_id": key.key_id,
+            **_ORGANISATION,
+            "env": "test",
+            "environment": "test",
+            "status": "active",
+            "org_status": "active",
+            "scopes": list(key.scopes),
+            "expires_at": key.expires_at,
+            "plan": "local",
+            "limits": {"concurrency": settings.max_streams},
+            "credit": {"gated": False, "available_cents": None},
+            "key_budget_cents": None,
+        }
+    )
+
+
+async def sandbox_keys(request: Request) -> JSONResponse:
+    """Serve ``POST /v1/sandbox/keys``: needs no key, but only this machine may ask.
+
+    The ``Host`` must be this machine as well, so that no web page can ask under a name that it made point here.
+    """
+    if not (_is_loopback(request.client.host if request.client else "") and _is_loopback(request.url.hostname or "")):
+        raise service_error("Sandbox keys are only given to callers on the server's own machine", code="unknown_route")
+    label = await _label(limited(request, request.app.state.settings.max_body))
+    keys: KeyRing = request.app.state.keys
+    return JSONResponse(_sandbox_key(keys.mint(label=label), f"{request.url.scheme}://{request.url.netloc}"), 201)
+
+
+async def _label(request: Request) -> str:
+    fields = read_object((await request.body()).decode("utf-8", "replace") or "{}")
+    label = fields.get("label", "") if fields is not None else None
+    if not isinstance(label, str) or len(label) > _LONGEST_LABEL:
+        raise service_error(
+            f"label: expected a JSON object with a label of at most {_LONGEST_LABEL} characters", code="invalid_request"
+        )
+    return label
+
+
+def _sandbox_key(key: Key, base_url: str) -> dict[str, Any]:
+    return {
+        "object": "sandbox.key",
+        "api_key": key.secret,
+        "environment": "test",
+        "expires_at": key.expires_at,
+        "base_url": base_url,
+        "key_id": key.key_id,
+        **_ORGANISATION,
+        "scopes": list(key.scopes),
+        "docs": "https://docs.pyai.com",
+        "note": "Valid on this local server only.",
+    }
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,93 @@
+"""Bounds: how many at once, how many bytes a body may have, and the request id on every answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..errors import service_error
+
+__all__ = ["RequestId", "Slots", "limited"]
+
+_RETRY_AFTER = 1.0
+_DISCARDED = 16
+"""How many times the limit is read and thrown away, so that the client reads the refusal and not a broken pipe."""
+
+
+class Slots:
+    """Counts what runs at once; refuses the one too many."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most = most
+        self._what = what
+        self.taken = 0
+
+    @contextmanager
+    def take(self) -> Generator[None]:
+        """Hold one slot. Raises RateLimitError with ``retry_after`` when none is free."""
+        if self.taken >= self._most:
+            raise service_error(
+                f"All {self._most} {self._what} are in use", code="concurrency_limit_exceeded", retry_after=_RETRY_AFTER
+            )
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+def limited(request: Request, limit: int) -> Request:
+    """Return the request with a bounded body: reading more than ``limit`` bytes raises ``payload_too_large``."""
+    return Request(request.scope, _LimitedReceive(request.receive, limit))
+
+
+class _LimitedReceive:
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._size = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if self._size <= self._limit:
+            return message
+        while message.get("more_body") and self._size <= _DISCARDED * self._limit:
+            message = await self._receive()
+            self._size += len(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        raise service_error(f"The body is larger than {self._limit} bytes", code="payload_too_large")
+
+
+class RequestId:
+    """Puts a fresh ``x-request-id`` on every answer, refused upgrades included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        scope["pyai.request_id"] = request_id = f"req_{secrets.token_hex(12)}"
+        await self._app(scope, receive, _StampingSend(send, request_id))
+
+
+_FIRST_MESSAGES = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+
+
+class _StampingSend:
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._header = (b"x-request-id", request_id.encode())
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] in _FIRST_MESSAGES:
+            message = {**message, "headers": [*message.get("headers", ()), self._header]}
+        await self._send(message)

@@ -1,0 +1,161 @@
+"""Runs the application under uvicorn: in the running event loop, or as a program that signals end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from ..errors import ConfigurationError
+from ..redact import SecretFilter
+from .app import create_app
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .engines.load import Engines
+
+__all__ = ["Running", "bind", "running", "until_signal"]
+
+_DRAIN = 2.0
+"""Seconds that open streams have for their last words."""
+_GRACE = 1
+"""Seconds that answers in flight have after that; then they are cut."""
+_KEEP_ALIVE = 75
+"""Seconds that an idle connection stays open; longer than clients keep theirs, so that they close first."""
+_LOGGERS = ("uvicorn.error", "pyai_voice.server")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers, and with last words for open streams."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.up.set()
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride] - a generator there
+        """Leave signals to the program."""
+        return nullcontext()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let open streams say their last words, then close everything."""
+        sessions = [asyncio.create_task(session.drain()) for session in self._app.state.sessions]
+        if sessions:
+            await asyncio.wait(sessions, timeout=_DRAIN)
+        await super().shutdown(sockets)
+
+
+class Running:
+    """A server that is up."""
+
+    def __init__(self, app: Starlette, server: uvicorn.Server, base_url: str) -> None:
+        self.app = app
+        self.base_url = base_url
+        """Origin, such as ``http://127.0.0.1:8123``."""
+        self.api_key: str = app.state.keys.owner().secret
+        """A key that may do everything here."""
+        self._server = server
+
+    def abort(self, client: tuple[str, int]) -> bool:
+        """Reset the TCP connection of the client with this address; tell whether there was one."""
+        found = [each for each in self._server.server_state.connections if getattr(each, "client", None) == client]
+        for connection in found:
+            connection.transport.abort()
+        return bool(found)
+
+
+def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one.
+
+    Raises ConfigurationError that says what to do when the port is taken or the host is not this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server((str(address[0]), int(address[1])), family=family, backlog=512)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise ConfigurationError(
+        f"Cannot listen on {host} port {port}: {reason}",
+        code="cannot_listen",
+        hint="Choose another with --port (0 takes a free one), or end the program that has it",
+    )
+
+
+@asynccontextmanager
+async def running(
+    engines: Engines,
+    settings: Settings | None = None,
+    *,
+    listening: socket.socket | None = None,
+    middleware: Sequence[Middleware] = (),
+) -> AsyncGenerator[Running]:
+    """Serve in the running event loop until the block ends; open streams get their last words (at most 4 s).
+
+    ``listening`` comes from :func:`bind`; without it a free port of this machine's loopback is taken.
+    """
+    settings = settings or Settings()
+    app = create_app(engines, settings, middleware)
+    listening = listening or bind()
+    server = _Server(_config(app, settings), app)
+    task = asyncio.create_task(server.serve([listening]))
+    address = listening.getsockname()
+    try:
+        await server.up.wait()
+        running_server = Running(app, server, _url(str(address[0]), int(address[1])))
+        app.state.abort = running_server.abort
+        yield running_server
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def until_signal() -> None:
+    """Return on Ctrl-C or SIGTERM; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.remove_signal_handler(number)
+
+
+def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, SecretFilter) for each in logger.filters):
+            logger.addFilter(SecretFilter())
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=settings.max_message,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",  # below that, uvicorn logs addresses with their query, and the query may hold a key
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_GRACE,
+    )
+
+
+def _url(host: str, port: int) -> str:
+    """Return the origin; every address of this machine is reached by its loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
