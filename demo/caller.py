@@ -83,7 +83,11 @@ def _speech_frames(pcm: bytes) -> np.ndarray:
     samples = np.frombuffer(pcm, np.int16)
     frames = samples[: len(samples) // size * size].reshape(-1, size).astype(np.float32)
     loudness = np.sqrt(np.square(frames).mean(axis=1)) if len(frames) else np.zeros(1)
-    return np.flatnonzero(loudness > max(_SILENCE / 3, loudness.max() * _FLOOR)) if loudness.max() > _SILENCE else np.array([], int)
+    return (
+        np.flatnonzero(loudness > max(_SILENCE / 3, loudness.max() * _FLOOR))
+        if loudness.max() > _SILENCE
+        else np.array([], int)
+    )
 
 
 def first_reading(seconds: float = 10.0) -> tuple[bytes, AudioFormat]:

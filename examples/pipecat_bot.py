@@ -44,11 +44,11 @@ def build(transport: BaseTransport) -> PipelineWorker:
     )
 
     @transport.event_handler("on_client_connected")
-    async def greet(_transport: BaseTransport, _client: object = None) -> None:
+    async def greet(_transport: BaseTransport, _client: object) -> None:
         await worker.queue_frame(TTSSpeakFrame(GREETING))
 
     @transport.event_handler("on_client_disconnected")
-    async def leave(_transport: BaseTransport, _client: object = None) -> None:
+    async def leave(_transport: BaseTransport, _client: object) -> None:
         await worker.cancel()
 
     return worker

@@ -13,7 +13,16 @@ from rapidfuzz.distance import Levenshtein
 
 __all__ = ["COMMON", "likeness", "tokens"]
 
-_NUMBERS = {"1": "one", "2": "two", "3": "three", "4": "four", "8": "eight", "12": "twelve", "16": "sixteen", "20": "twenty"}
+_NUMBERS = {
+    "1": "one",
+    "2": "two",
+    "3": "three",
+    "4": "four",
+    "8": "eight",
+    "12": "twelve",
+    "16": "sixteen",
+    "20": "twenty",
+}
 _SAME = {"oz": "ounce", "ounces": "ounce", **_NUMBERS}
 
 COMMON = frozenset(

@@ -19,6 +19,7 @@ from livekit.agents import (
 )
 from livekit.agents.llm import LLM, ChatMessage
 from livekit.agents.metrics import LLMMetrics, TTSMetrics
+from livekit.agents.stt import STT
 from livekit.agents.tts import TTS
 from livekit.agents.voice import io
 
@@ -49,11 +50,11 @@ class HeadlessOutput(io.AudioOutput):
     """Plays the bot's audio at the speed of speech; ``run()`` must run meanwhile."""
 
     def __init__(self, call: Call):
-        super().__init__(
-            label="headless", capabilities=io.AudioOutputCapabilities(pause=False), sample_rate=BOT.rate
-        )
+        super().__init__(label="headless", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=BOT.rate)
         self._call = call
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._playing = asyncio.Event()
+        self._playing.set()
         self._open = False
         self._unfinished = 0
         self._position = 0.0
@@ -85,9 +86,20 @@ class HeadlessOutput(io.AudioOutput):
         while self._unfinished:
             self._finish(interrupted=True)
 
+    def pause(self) -> None:
+        """Hold the audio back: the caller may be interrupting."""
+        super().pause()
+        self._playing.clear()
+
+    def resume(self) -> None:
+        """Go on: it was no interruption."""
+        super().resume()
+        self._playing.set()
+
     async def run(self) -> None:
         """Play until cancelled."""
         while True:
+            await self._playing.wait()
             chunk = await self._queue.get()
             if chunk is None:
                 self._finish(interrupted=False)
@@ -165,5 +177,13 @@ async def call_agent(call: Call, session: AgentSession, agent: Agent) -> AsyncIt
         await asyncio.wait_for(session.start(agent, record=False), START_TIMEOUT)
         yield
     finally:
-        await asyncio.wait_for(session.aclose(), START_TIMEOUT)
+        await asyncio.wait_for(_close(session), START_TIMEOUT)
         player.cancel()
+
+
+async def _close(session: AgentSession) -> None:
+    """Close the session and what it was made of, which in a LiveKit worker ends with the process."""
+    await session.aclose()
+    for part in (session.stt, session.llm, session.tts):
+        if isinstance(part, STT | LLM | TTS):
+            await part.aclose()

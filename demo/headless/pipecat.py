@@ -52,6 +52,7 @@ class HeadlessTransport(BaseTransport):
             audio_out_sample_rate=BOT.rate,
             audio_out_end_silence_secs=0,
         )
+        self._call = call
         self._ears = _Ears(params, call, self._connected)
         self._mouth = _Mouth(params, call)
         self._register_event_handler("on_client_connected")
@@ -66,7 +67,7 @@ class HeadlessTransport(BaseTransport):
         return self._mouth
 
     async def _connected(self) -> None:
-        await self._call_event_handler("on_client_connected", self)
+        await self._call_event_handler("on_client_connected", self._call)
 
 
 class _Ears(BaseInputTransport):

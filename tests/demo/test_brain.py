@@ -18,9 +18,7 @@ def with_amount(choice: st.SearchStrategy[str | None]) -> st.SearchStrategy[str 
     return st.builds(lambda amount, value: value and amount + value, AMOUNT, choice)
 
 
-ORDERS = st.builds(
-    Order, **{**CHOICES, "milk": with_amount(CHOICES["milk"]), "sugar": with_amount(CHOICES["sugar"])}
-)
+ORDERS = st.builds(Order, **{**CHOICES, "milk": with_amount(CHOICES["milk"]), "sugar": with_amount(CHOICES["sugar"])})
 FULL_ORDERS = ORDERS.filter(lambda order: order.drink is not None)
 SENTENCES = st.lists(st.text(max_size=80) | FULL_ORDERS.map(str) | st.sampled_from(["yes", "no", "cancel", "bye"]))
 
