@@ -1,4 +1,4 @@
-"""A Hear server that does what a test says, on a real loopback socket."""
+"""A Hear server that does what a test says, on a real loopback socket (its HTTP sister: scripted_http.py)."""
 
 from __future__ import annotations
 
