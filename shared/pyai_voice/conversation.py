@@ -157,7 +157,7 @@ class Conversation:
         return self._journal.format.size(seconds)
 
     async def _guard(self) -> None:
-        while True:
+        while not self._wishes.finished:
             await asyncio.sleep(_TICK)
             self._check_connection(_now())
             self._check_answers(_now())

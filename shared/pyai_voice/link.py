@@ -27,6 +27,8 @@ __all__ = ["Connect", "Link", "Message", "memory_links", "websocket"]
 _LARGEST_MESSAGE = 1 << 20
 """Bytes of a message from the server; the protocol's are below 16 kB."""
 _CLOSE_TIMEOUT = 1.0
+_VIOLATIONS = frozenset({1002, 1007, 1009})
+"""Close codes that our side sends when the other breaks WebSocket itself: bad frame, bad text, too large."""
 
 _logger = logging.getLogger("pyai_voice.link")
 _logger.addFilter(SecretFilter())
@@ -130,8 +132,8 @@ class _WebSocketLink:
         try:
             async with asyncio.timeout(self._stall):
                 await self._connection.send(message)
-        except ConnectionClosed:
-            failure = self._closed()
+        except ConnectionClosed as error:
+            failure = _closed(error)
         except TimeoutError:
             self.abort()
             failure = StalledError(f"The server took no data for {self._stall:g} s")
@@ -142,8 +144,8 @@ class _WebSocketLink:
     async def receive(self) -> Message:
         try:
             return await self._connection.recv()
-        except ConnectionClosed:
-            failure = self._closed()
+        except ConnectionClosed as error:
+            failure = _closed(error)
         raise failure
 
     async def close(self) -> None:
@@ -156,11 +158,13 @@ class _WebSocketLink:
     def abort(self) -> None:
         self._connection.transport.abort()
 
-    def _closed(self) -> PyAIError:
-        code, reason = self._connection.close_code, self._connection.close_reason or ""
-        if code == 1006:
-            return ConnectivityError("The connection was lost")
-        return close_error(code, reason)
+
+def _closed(error: ConnectionClosed) -> PyAIError:
+    if error.rcvd is not None:
+        return close_error(error.rcvd.code, error.rcvd.reason)
+    if error.sent is not None and error.sent.code in _VIOLATIONS:
+        return ProtocolError(f"The server sent what no PyAI server sends ({error.sent.reason or error.sent.code})")
+    return ConnectivityError("The connection was lost")
 
 
 class _MemoryLink:
