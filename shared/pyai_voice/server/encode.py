@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import cast
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 
 from ..audio import Resampler
 from ..errors import service_error
@@ -87,14 +89,19 @@ def encode_file(pcm: bytes, target: Format, source_rate: int, rate: int) -> byte
     """Return a whole file of one of the buffered formats; blocks (about 1 % of the audio's length)."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=target.container) as container:
-        stream = container.add_stream(target.codec, rate=rate, layout="mono")
-        samples = np.frombuffer(Resampler(source_rate, rate).feed(pcm, last=True), np.int16)
-        if samples.size:
-            frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
-            frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        stream = cast("AudioStream", container.add_stream(target.codec, rate=rate, layout="mono"))  # pyright: ignore[reportUnknownMemberType] - partly typed in PyAV
+        for frame in (*_frames(Resampler(source_rate, rate).feed(pcm, last=True), rate), None):
+            container.mux(stream.encode(frame))  # pyright: ignore[reportUnknownMemberType] - partly typed in PyAV
     return buffer.getvalue()
+
+
+def _frames(pcm: bytes, rate: int) -> list[av.AudioFrame]:
+    samples = np.frombuffer(pcm, np.int16)
+    if not samples.size:
+        return []
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+    return [frame]
 
 
 def _wav_head(rate: int) -> bytes:
@@ -115,10 +122,10 @@ def _table(law: str) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
 
 
 def _ulaw(samples: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    magnitude = np.minimum(np.abs(samples), 32635) + 132
-    exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 7
-    mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    return ~(np.where(samples < 0, 0x80, 0) | (exponent << 4) | mantissa) & 0xFF
+    magnitude = np.minimum(np.abs(samples >> 2) + 33, 0x1FFF)  # 14 bits, with the law's bias
+    exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 5
+    mantissa = (magnitude >> (exponent + 1)) & 0x0F
+    return ((exponent << 4) | mantissa) ^ np.where(samples < 0, 0x7F, 0xFF)
 
 
 def _alaw(samples: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -9,6 +9,7 @@ import logging
 import math
 import re
 from http import HTTPStatus
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
@@ -87,7 +88,7 @@ def _problem(error: ServiceError, status: int, request_id: str) -> dict[str, str
     }
 
 
-async def _refuse(connection: HTTPConnection, error: Exception) -> Response | None:
+async def _refuse(connection: HTTPConnection, error: Exception) -> Any:  # a response, or None after a WebSocket
     if not isinstance(error, ServiceError):
         raise TypeError("only for ServiceError") from error
     if not isinstance(connection, WebSocket):
