@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .options import HearOptions as HearOptions
     from .options import LinkOptions as LinkOptions
     from .options import SpeakOptions as SpeakOptions
+    from .rest import RestClient as RestClient
+    from .speak import SpeakClient as SpeakClient
+    from .speak import Speech as Speech
 
 __version__ = "0.2.0"
 
@@ -24,7 +27,10 @@ _HOMES = {
     "HearStream": "hear",
     "LinkOptions": "options",
     "PyAIError": "errors",
+    "RestClient": "rest",
+    "SpeakClient": "speak",
     "SpeakOptions": "options",
+    "Speech": "speak",
 }
 """Public name -> the module that defines it; events are in ``pyai_voice.events``, all errors in ``.errors``."""
 

@@ -1,0 +1,93 @@
+"""One HTTP request under way: its time-outs, the step it is at, and what a failure there means.
+
+Above: :mod:`pyai_voice.http`. The steps come from httpcore's ``trace`` extension.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+
+from .errors import ConfigurationError, ConnectivityError, ProtocolError, PyAIError, StalledError
+from .options import Endpoint
+
+__all__ = ["NETWORK_FAULTS", "NOTHING_SENT", "NOT_PYAI", "Exchange", "Timeouts"]
+
+NOTHING_SENT = frozenset({"cannot_connect", "stale_connection"})
+"""Codes of a ConnectivityError after which the service has not taken up the request."""
+NOT_PYAI = "Check base_url: this is not a PyAI server"
+NETWORK_FAULTS = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    OSError,  # TimeoutError as well
+    UnicodeError,  # a host name that cannot be looked up
+)
+"""What the network can raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each step may take, in seconds. There is no limit for a whole body of audio."""
+
+    connect: float = 5.0
+    """Until a connection is ready, TLS included."""
+    first_byte: float = 3.0
+    """From sending the request to the first byte of the answer's body."""
+    gap: float = 3.0
+    """Between two pieces of the body."""
+
+
+class Exchange:
+    """One request under way: which step it is at, and what a failure there means."""
+
+    def __init__(self, endpoint: Endpoint, timeouts: Timeouts) -> None:
+        self.endpoint = endpoint
+        self.timeouts = timeouts
+        self.timer: asyncio.Timeout | None = None
+        self.deadline: float | None = None
+        """When the first byte of the body must be here; None before the request is sent."""
+        self._dialled = False
+
+    async def trace(self, event: str, _details: Mapping[str, Any]) -> None:
+        """Follow the steps that httpcore reports."""
+        if event == "connection.connect_tcp.started":
+            self._dialled = True
+        elif event == "http11.send_request_headers.started" and self.timer is not None:
+            self.deadline = asyncio.get_running_loop().time() + self.timeouts.first_byte
+            self.timer.reschedule(self.deadline)
+
+    def failure(self, error: Exception) -> PyAIError:
+        """Return our error for one of the library's."""
+        if isinstance(error, httpcore.ProxyError):
+            return ConnectivityError(f"The proxy refused to connect to {self.endpoint.base_url}: {error}")
+        return self._unreachable(error) if self.deadline is None else self._unanswered(error)
+
+    def _unreachable(self, error: Exception) -> PyAIError:
+        where = self.endpoint.base_url
+        if isinstance(error, TimeoutError | httpcore.TimeoutException):
+            return StalledError(f"No connection to {where} within {self.timeouts.connect:g} s", code="cannot_connect")
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            failure = ConnectivityError(f"The certificate of {where} is not trusted", code="bad_certificate", hint=_TLS)
+            failure.retryable = False
+            return failure
+        if not isinstance(error, NETWORK_FAULTS) or isinstance(error, UnicodeError):
+            return ConfigurationError(f"base_url: {where} is not an address ({type(error).__name__})")
+        return ConnectivityError(f"Cannot reach {where} ({error or type(error).__name__})", code="cannot_connect")
+
+    def _unanswered(self, error: Exception) -> PyAIError:
+        where = self.endpoint.base_url
+        if isinstance(error, TimeoutError):
+            return StalledError(f"No answer from {where} within {self.timeouts.first_byte:g} s", code="stalled")
+        if isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is not None:
+            return ProtocolError(f"{where} does not speak HTTP ({error})", hint=NOT_PYAI)
+        code = "connection_lost" if self._dialled else "stale_connection"
+        return ConnectivityError(f"{where} hung up without an answer", code=code)
+
+
+_TLS = "Check base_url; for a private certificate authority set SSL_CERT_FILE"
