@@ -1,0 +1,230 @@
+"""Conformance statements of the PyAI protocol for Hear, Cue's part of it, Speak and authentication.
+
+Each row: the statement's id, its sentence, and the tests that show it (marked ``@pytest.mark.conforms(id)``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["REQUIREMENTS", "Requirement"]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One statement and where it is shown."""
+
+    id: str
+    sentence: str
+    tests: tuple[str, ...]
+
+
+REQUIREMENTS = (
+    Requirement(
+        "A-01",
+        "A client offers exactly two subprotocols, in this order: pyai.v1, then pyai-key.<token>.",
+        ("core/test_hear_client.py::test_the_marker_is_offered_before_the_credential",),
+    ),
+    Requirement(
+        "A-02", "A server selects pyai.v1 when it is offered and never echoes a value that starts with pyai-key.", ()
+    ),
+    Requirement(
+        "A-03", "A server accepts a connection that offers only pyai-key.<KEY> and selects no subprotocol.", ()
+    ),
+    Requirement("A-04", "A server reads the offered list with or without spaces after the commas.", ()),
+    Requirement(
+        "A-05",
+        "A server takes the key as ?api_key=, bearer or x-api-key; two different keys in one request are 401.",
+        (),
+    ),
+    Requirement(
+        "A-06",
+        "A client never puts the key into a log line, an exception or a repr, nor into a query other than api_key.",
+        ("core/test_hear_stream.py::test_the_key_is_nowhere",),
+    ),
+    Requirement(
+        "A-07",
+        "A client maps both error envelopes to one exception with status, code, message and request id.",
+        ("core/test_envelope.py::test_both_envelopes_and_their_relatives_are_read",),
+    ),
+    Requirement(
+        "A-08",
+        "A client survives an error body that is empty or not JSON.",
+        ("core/test_envelope.py::test_a_body_that_is_not_an_envelope_says_nothing",),
+    ),
+    Requirement(
+        "A-09",
+        "A client honours Retry-After as seconds and as an HTTP date, within its bounds.",
+        (
+            "core/test_backoff.py::test_the_server_is_asked_again_when_it_said",
+            "core/test_speak.py::test_a_wait_beyond_the_window_is_not_slept",
+        ),
+    ),
+    Requirement(
+        "A-10",
+        "A client does not replay a write on 5xx, 429 or a network error by default; 401, 402, 403 and 409 never.",
+        ("core/test_speak.py::test_a_refusal_is_one_error_and_never_repeated",),
+    ),
+    Requirement(
+        "A-11",
+        "A client retries a read on 429, 500, 502, 503, 504 and a lost connection, a bounded number of times.",
+        (),
+    ),
+    Requirement(
+        "A-12",
+        "When the server replies during an upload and closes, the client reports the reply, not a broken pipe.",
+        (),
+    ),
+    Requirement("A-13", "A server treats the scopes voice:x and speak:x as equal and honours wildcards.", ()),
+    Requirement(
+        "H-01",
+        "The connect address has protocol, model, sample_rate, encoding and interim_results, and no language when unset.",
+        ("core/test_hear_client.py::test_the_address_names_what_is_set_and_nothing_else",),
+    ),
+    Requirement(
+        "H-02",
+        "A client sends vocabulary as a compact JSON array and drops a context query.",
+        ("core/test_hear_client.py::test_vocabulary_is_a_compact_json_array_and_context_is_never_sent",),
+    ),
+    Requirement(
+        "H-03",
+        "A client sends audio as untagged binary messages of whole samples.",
+        ("core/test_hear_stream.py::test_audio_arrives_whole_and_drain_waits_for_the_answer_to_its_commit",),
+    ),
+    Requirement(
+        "H-04",
+        "A client commits at the end of speech and waits, bounded, for the acknowledging final before it closes.",
+        ("core/test_hear_stream.py::test_audio_arrives_whole_and_drain_waits_for_the_answer_to_its_commit",),
+    ),
+    Requirement(
+        "H-05",
+        "A final of the server's own endpointing does not acknowledge a commit.",
+        ("core/test_hear_client.py::test_a_final_of_the_servers_own_endpointing_answers_no_commit",),
+    ),
+    Requirement(
+        "H-06",
+        "A final with reason absent, commit or client_commit acknowledges a commit even when empty, and gives no empty transcript.",
+        ("core/test_hear_client.py::test_an_empty_answer_to_a_commit_ends_the_turn_without_a_transcript",),
+    ),
+    Requirement(
+        "H-07",
+        "With two commits outstanding the client waits for two acknowledging finals.",
+        ("core/test_hear_client.py::test_two_commits_need_two_answers",),
+    ),
+    Requirement(
+        "H-08",
+        "A client sends no commit when no audio followed the previous one.",
+        ("core/test_hear_stream.py::test_no_commit_is_sent_where_no_audio_followed_the_last_one",),
+    ),
+    Requirement(
+        "H-09",
+        "After unknown_message_type in answer to a commit the client sends input_audio_buffer.commit once and does not raise.",
+        ("core/test_hear_client.py::test_a_refused_commit_is_sent_once_more_under_its_older_name",),
+    ),
+    Requirement(
+        "H-10",
+        "A client ignores binary messages, text that is not JSON and unknown types.",
+        ("core/test_hear_client.py::test_what_is_not_a_known_message_is_ignored",),
+    ),
+    Requirement(
+        "H-11",
+        "A client reads error codes from flat and nested error messages.",
+        ("core/test_hear_client.py::test_errors_are_read_flat_and_nested",),
+    ),
+    Requirement(
+        "H-12",
+        "A client delivers one definitive transcript per utterance when speech_final and final are identical.",
+        ("core/test_hear_client.py::test_speech_final_and_final_give_one_definitive_transcript",),
+    ),
+    Requirement(
+        "H-13",
+        "A client overwrites, never appends, the partials of an utterance.",
+        ("core/test_hear_client.py::test_a_partial_replaces_the_one_before",),
+    ),
+    Requirement(
+        "H-14",
+        "Close 1011 right after a final is a normal end, 1008 an authentication error, 4429 a retryable concurrency error.",
+        ("core/test_errors.py::test_close_codes_and_statuses_give_the_same_types",),
+    ),
+    Requirement(
+        "H-15",
+        "A client shows the warnings and the effective endpointing_ms of config_ack.",
+        ("core/test_hear_client.py::test_the_acknowledgement_shows_endpointing_and_warnings",),
+    ),
+    Requirement(
+        "H-16",
+        "A server sends config_ack before any transcript and clamps endpointing_ms outside 50 to 5000 with a warning.",
+        (),
+    ),
+    Requirement(
+        "H-17",
+        "A server answers one commit with exactly one speech_final then one final, same utterance_id, reason client_commit.",
+        (),
+    ),
+    Requirement(
+        "H-18",
+        "A server ignores end, flushes on the text EOF, and answers other unknown types with unknown_message_type without closing.",
+        (),
+    ),
+    Requirement("H-19", "A server emits the older fusion-v0 names when protocol is absent.", ()),
+    Requirement("H-20", "A server accepts config in mid-session to change endpointing_ms and answers config_ack.", ()),
+    Requirement(
+        "H-21",
+        "A refusal before the upgrade (401, 403, 429) and after it (1008, 4429) gives the same client errors.",
+        ("core/test_hear_stream.py::test_a_refusal_for_good_is_final_at_once",),
+    ),
+    Requirement(
+        "H-22",
+        "A client surfaces a handshake 429 without a body.",
+        ("core/test_hear_stream.py::test_a_busy_server_is_asked_again_and_nothing_is_lost",),
+    ),
+    Requirement(
+        "Q-01",
+        "A client with grounding sends config with grounding true as its first text message.",
+        ("core/test_hear_client.py::test_grounding_is_asked_for_first_of_all",),
+    ),
+    Requirement(
+        "Q-02",
+        "A client accepts grounding that is missing, empty or up to three passages on both finals.",
+        ("core/test_hear_client.py::test_grounding_may_be_missing_empty_or_three_passages",),
+    ),
+    Requirement("Q-03", "A server sends an empty grounding list when nothing is bound or retrieval is too slow.", ()),
+    Requirement(
+        "S-01",
+        "A client sends response_format always, and speed, seed and temperature only when set.",
+        (
+            "core/test_speak.py::test_a_request_says_the_format_and_nothing_that_was_not_set",
+            "core/test_speak.py::test_what_was_set_is_sent",
+        ),
+    ),
+    Requirement(
+        "S-02",
+        "A client yields the first audio before the response ends.",
+        ("core/test_speak.py::test_the_first_audio_comes_before_the_end",),
+    ),
+    Requirement(
+        "S-03",
+        "A client carries a split sample across chunk boundaries of pcm.",
+        ("core/test_speak.py::test_any_chunking_gives_the_same_whole_samples",),
+    ),
+    Requirement(
+        "S-04",
+        "A client never replays audio that was delivered, and closes the response on cancel.",
+        (
+            "core/test_speak.py::test_a_body_cut_in_mid_sample_is_an_error_and_no_sample_comes_twice",
+            "core/test_speak.py::test_leaving_early_is_seen_by_the_server_at_once",
+        ),
+    ),
+    Requirement(
+        "S-05",
+        "A server sets the content type of each format; G.711 is 8 kHz and another sample_rate with it is 400.",
+        (),
+    ),
+    Requirement("S-06", "A server refuses other formats with 400 unsupported_format.", ()),
+    Requirement(
+        "S-07",
+        "A client takes a 200 with an empty body as success without audio.",
+        ("core/test_speak.py::test_an_empty_answer_is_success_without_audio",),
+    ),
+    Requirement("S-08", "A server accepts the OpenAI names alloy, echo, fable, onyx, nova and shimmer.", ()),
+)
