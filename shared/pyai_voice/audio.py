@@ -71,7 +71,7 @@ class Resampler:
         if source != target:
             import soxr
 
-            self._stream = soxr.ResampleStream(source, target, 1, dtype="int16", quality=quality)
+            self._stream = soxr.ResampleStream(source, target, 1, dtype="float32", quality=quality)
 
     def feed(self, pcm: bytes, *, last: bool = False) -> bytes:
         """Return the next part in the target rate; with ``last`` also what was held back."""
@@ -79,7 +79,9 @@ class Resampler:
             return pcm
         import numpy as np
 
-        return self._stream.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes()
+        # in floats: soxr's 16-bit output is dithered, and would differ with the chunking
+        samples = self._stream.resample_chunk(np.frombuffer(pcm, np.int16).astype(np.float32), last=last)
+        return np.clip(np.rint(samples), -32768, 32767).astype(np.int16).tobytes()
 
 
 def resample(pcm: bytes, source: int, target: int) -> bytes:
@@ -105,8 +107,9 @@ def read_wav(source: str | PathLike[str] | bytes) -> tuple[bytes, AudioFormat]:
     name = "the audio" if isinstance(source, bytes) else str(source)
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    except OSError as error:
-        raise AudioError(f"Cannot read {name}: {error.strerror}", code="invalid_audio") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"Cannot read {name!r}: {reason}", code="invalid_audio") from None
     try:
         with wave.open(io.BytesIO(data)) as file:
             width, channels, rate, frames = (
@@ -116,8 +119,10 @@ def read_wav(source: str | PathLike[str] | bytes) -> tuple[bytes, AudioFormat]:
                 file.getnframes(),
             )
             pcm = file.readframes(frames)
-    except (wave.Error, EOFError) as error:
-        raise AudioError(f"{name} is not a PCM WAV file: {error}", code="invalid_audio", hint=_REMEDY) from None
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk that is longer than the file
+        raise AudioError(
+            f"{name} is not a PCM WAV file: {error or 'damaged'}", code="invalid_audio", hint=_REMEDY
+        ) from None
     if width != SAMPLE_WIDTH or channels != 1:
         raise AudioError(f"{name} has {channels} channels of {8 * width} bits", code="invalid_audio", hint=_REMEDY)
     if not pcm or len(pcm) < frames * SAMPLE_WIDTH:
