@@ -66,6 +66,7 @@ class HearSession:
         self._websocket = websocket
         self._send_stall = send_stall
         self._sending = asyncio.Lock()
+        self._ended = asyncio.Event()
         self._listener = Listener(engines.recognizer, engines.new_detector(), _options(request, engines))
         self._machine = HearServer(
             request, f"sess_{secrets.token_hex(8)}", endpointing_ms=self._listener.endpointing_ms
@@ -95,10 +96,12 @@ class HearSession:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._listener.aclose()
+            self._ended.set()
 
     async def drain(self) -> None:
-        """Send the final of what was heard, then close: the server is about to end."""
+        """Send the final of what was heard, then close; returns when that is done."""
         await self._listener.finish()
+        await self._ended.wait()
 
     async def _read(self) -> None:
         while (message := await self._receive()) is not None:
