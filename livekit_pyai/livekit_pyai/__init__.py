@@ -1,1 +1,32 @@
-"""PyAI Hear and Speak for LiveKit Agents."""
+"""PyAI Hear and Speak for LiveKit Agents; also importable as ``livekit.plugins.pyai``.
+
+from livekit.plugins import pyai
+
+session = AgentSession(stt=pyai.STT(), llm=..., tts=pyai.TTS(voice="..."), turn_handling=pyai.turn_handling())
+"""
+
+from __future__ import annotations
+
+import threading
+
+from livekit.agents import Plugin
+
+from .log import logger
+from .stt import STT, SpeechStream
+from .turns import turn_handling
+from .version import __version__
+
+PyAISTT = STT
+
+__all__ = ["STT", "PyAISTT", "SpeechStream", "__version__", "turn_handling"]
+
+
+class PyAIPlugin(Plugin):
+    """How LiveKit's worker lists this package and preloads it for its jobs."""
+
+    def __init__(self) -> None:
+        super().__init__(__name__, __version__, __name__, logger)
+
+
+if threading.current_thread() is threading.main_thread():  # LiveKit's rule: elsewhere it raises
+    Plugin.register_plugin(PyAIPlugin())

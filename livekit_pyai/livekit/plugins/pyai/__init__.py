@@ -1,0 +1,5 @@
+"""LiveKit's own import path of :mod:`livekit_pyai`: ``from livekit.plugins import pyai``."""
+
+from livekit_pyai import STT, PyAISTT, SpeechStream, __version__, turn_handling
+
+__all__ = ["STT", "PyAISTT", "SpeechStream", "__version__", "turn_handling"]

@@ -1,0 +1,33 @@
+"""What the service has refused for good, so that a session that opens streams again and again does not dial again."""
+
+from __future__ import annotations
+
+import time
+
+from pyai_voice.errors import ProtocolError, PyAIError, ServiceError
+
+__all__ = ["Refusal"]
+
+_REMEMBERED = 60.0
+"""Seconds after which a refused key is worth another try: credit may have been added."""
+
+
+class Refusal:
+    """The last refusal that no retry can mend; shared by all streams of one STT or TTS."""
+
+    def __init__(self) -> None:
+        self._error: PyAIError | None = None
+        self._until = 0.0
+
+    def note(self, error: PyAIError) -> None:
+        """Remember an error if it is the service's own, and final."""
+        if isinstance(error, ServiceError | ProtocolError) and not error.retryable:
+            self._error, self._until = error, time.monotonic() + _REMEMBERED
+
+    def current(self) -> PyAIError | None:
+        """Return the refusal that still holds."""
+        return self._error if time.monotonic() < self._until else None
+
+    def forget(self) -> None:
+        """Allow a dial at once: the options have changed."""
+        self._until = 0.0
