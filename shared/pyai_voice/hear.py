@@ -66,6 +66,7 @@ class HearStream:
         self._lost = 0
         self._taking = True
         self._draining = False
+        self._ended = False
 
     @property
     def closed(self) -> bool:
@@ -129,11 +130,10 @@ class HearStream:
     async def aclose(self) -> None:
         """Close now; idempotent, within about two seconds. An open utterance ends with the words known now."""
         self._taking = False
-        if self._task is None:
-            self._end()
-        else:
+        if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=2.0)
+        self._end()  # the task has, unless it was cancelled before its first step
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -174,7 +174,8 @@ class HearStream:
             self._deliver(AudioLost(self.format.seconds(self._journal.unsent)))
 
     def _end(self) -> None:
-        if self._task is None or self._events.qsize() <= _QUEUE:
+        if not self._ended:
+            self._ended = True
             self._events.put_nowait(None)
 
     async def _connection(self) -> PyAIError | None:
