@@ -1,8 +1,8 @@
 """One call: the caller's audio goes to a bot in real time, the bot's comes back, and every moment is noted.
 
-A framework's headless side (:mod:`demo.headless`) pulls :meth:`Call.microphone`, pushes to :meth:`Call.play`, and reports what
-the bot understands and does. The caller speaks a line, waits until the bot has answered, and goes on. PCM is 16-bit
-little-endian mono; all moments are seconds of ``time.time()``.
+A framework's headless side (:mod:`demo.headless`) pulls :meth:`Call.microphone`, pushes to :meth:`Call.play`, and
+reports what the bot understands and does. The caller speaks a line, waits until the bot has answered, and goes on.
+PCM is 16-bit little-endian mono; all moments are seconds of ``time.time()``.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class Call:
         self._bot_speaking = False
         self._bot_quiet_since = 0.0
         self._failure = ""
+        self._changed = asyncio.Event()
 
     @property
     def now(self) -> Exchange:
@@ -124,13 +125,19 @@ class Call:
         return exchange.first_played is not None or time.time() - self._bot_quiet_since > PATIENCE
 
     async def _until(self, condition: Callable[[], bool], seconds: float, complaint: str) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if self._failure:
-                raise CallError(self._failure)
-            if time.monotonic() > deadline:
-                raise CallError(f"{complaint} within {seconds:.0f} s; see out/demo.log")
-            await asyncio.sleep(CHUNK)
+        try:
+            async with asyncio.timeout(seconds):
+                while not (condition() or self._failure):
+                    await self._changed.wait()
+        except TimeoutError:
+            raise CallError(f"{complaint} within {seconds:.0f} s; see out/demo.log") from None
+        if self._failure:
+            raise CallError(self._failure)
+
+    def _pulse(self) -> None:
+        """Let whoever waits look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     # the bot's side
 
@@ -140,6 +147,7 @@ class Call:
         due = time.monotonic()
         while True:
             yield self._outgoing_chunk() or silence
+            self._pulse()
             due += CHUNK
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
@@ -200,3 +208,4 @@ class Call:
     def fail(self, reason: str) -> None:
         """End the call: the caller's side raises CallError with this reason."""
         self._failure = self._failure or reason
+        self._pulse()

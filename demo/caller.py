@@ -1,4 +1,4 @@
-"""The recorded caller: lines out of a WAV file, or read by another voice of Speak; and the first reading to prove that Hear hears."""
+"""The caller: lines out of a WAV file, or read by another voice of Speak; and a real reading as first proof of life."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ SCRIPT = (
 
 PAUSE = 1.0
 """Seconds of silence between two lines of a recording."""
+_BREATH = 0.2
+"""Seconds of silence between two phrases of a reading."""
 _FRAME = 0.02
 _MARGIN = 0.3
 """Seconds kept before and after the speech of a line."""
@@ -91,7 +93,7 @@ def _speech_frames(pcm: bytes) -> np.ndarray:
 
 
 def first_reading(seconds: float = 10.0) -> tuple[bytes, AudioFormat]:
-    """Return the beginning of a real person's reading of "A Tale of Two Cities".
+    """Return the beginning of a real person's reading of "A Tale of Two Cities", up to a pause.
 
     It comes in the wheel of moonshine-voice. Raises AudioError when it is not there.
     """
@@ -99,4 +101,8 @@ def first_reading(seconds: float = 10.0) -> tuple[bytes, AudioFormat]:
     if package is None or package.origin is None:
         raise AudioError("The package moonshine-voice is missing", hint="Run: make setup")
     pcm, source = read_wav(Path(package.origin).parent / "assets" / "two_cities.wav")
-    return pcm[: source.size(seconds)], source
+    pcm = resample(pcm[: source.size(seconds)], source.rate, CALLER.rate)
+    speech = _speech_frames(pcm)
+    pauses = speech[:-1][np.diff(speech) * _FRAME > _BREATH]
+    end = (pauses[-1] + 1) * _FRAME + _BREATH if pauses.size else seconds
+    return pcm[: CALLER.size(end)], CALLER

@@ -2,9 +2,11 @@
 
 Run it as a worker, with ``pip install livekit-plugins-pyai livekit-plugins-openai`` and a LiveKit server::
 
-    export PYAI_API_KEY=...  OPENAI_API_KEY=...     # or the two lines that `pyai-voice serve` and `python -m demo.brain` print
+    export PYAI_API_KEY=...  OPENAI_API_KEY=...
     export LIVEKIT_URL=...  LIVEKIT_API_KEY=...  LIVEKIT_API_SECRET=...
     python examples/livekit_agent.py dev            # then join a room, for instance on agents-playground.livekit.io
+
+Without keys, export instead the lines that ``pyai-voice serve`` and ``python -m demo.brain`` print.
 """
 
 import os
@@ -13,8 +15,8 @@ from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
 from livekit.plugins import openai, pyai
 
 INSTRUCTIONS = (
-    "You are the barista of a coffee bar, on the telephone. Repeat the order, ask for what is missing (drink, size), let "
-    "the caller confirm, and say goodbye. One or two short sentences at a time, plain words: they are read aloud."
+    "You are the barista of a coffee bar, on the telephone. Repeat the order, ask for what is missing (drink, size), "
+    "let the caller confirm, and say goodbye. One or two short sentences at a time, in plain words: they are spoken."
 )
 GREETING = "Hello! What can I get you?"
 MODEL = os.environ.get("OPENAI_MODEL", "gpt-4.1-mini")

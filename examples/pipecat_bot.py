@@ -2,9 +2,10 @@
 
 Talk to it in a browser, with ``pip install "pipecat-ai[runner,webrtc]" pipecat-pyai``::
 
-    export PYAI_API_KEY=...  OPENAI_API_KEY=...     # or the two lines that `pyai-voice serve` and `python -m demo.brain` print
+    export PYAI_API_KEY=...  OPENAI_API_KEY=...
     python examples/pipecat_bot.py -t webrtc        # then open http://localhost:7860
 
+Without keys, export instead the lines that ``pyai-voice serve`` and ``python -m demo.brain`` print.
 Other transports of Pipecat's runner (Daily, Twilio ...) need one more entry each in ``bot``.
 """
 
@@ -24,8 +25,8 @@ from pipecat.workers.runner import WorkerRunner
 from pipecat_pyai import PyAISTTService, PyAITTSService
 
 INSTRUCTIONS = (
-    "You are the barista of a coffee bar, on the telephone. Repeat the order, ask for what is missing (drink, size), let "
-    "the caller confirm, and say goodbye. One or two short sentences at a time, plain words: they are read aloud."
+    "You are the barista of a coffee bar, on the telephone. Repeat the order, ask for what is missing (drink, size), "
+    "let the caller confirm, and say goodbye. One or two short sentences at a time, in plain words: they are spoken."
 )
 GREETING = "Hello! What can I get you?"
 MODEL = os.environ.get("OPENAI_MODEL", "gpt-4.1-mini")

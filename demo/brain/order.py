@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
-from .menu import AMOUNTS, MENU, NOTHING, Slot
+from .menu import AMOUNTS, MENU, Slot
 from .words import likeness, tokens
 
 __all__ = ["Order", "read"]

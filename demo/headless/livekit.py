@@ -30,7 +30,7 @@ __all__ = ["HeadlessInput", "HeadlessOutput", "call_agent"]
 START_TIMEOUT = 20.0
 """Seconds that a session has to start, and to close."""
 _BUFFER = 50
-"""Frames that wait to be played; capture_frame waits for room."""
+"""Chunks that wait to be played; capture_frame waits for room."""
 
 
 class HeadlessInput(io.AudioInput):
@@ -53,6 +53,7 @@ class HeadlessOutput(io.AudioOutput):
         super().__init__(label="headless", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=BOT.rate)
         self._call = call
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_BUFFER)
         self._playing = asyncio.Event()
         self._playing.set()
         self._open = False
@@ -68,8 +69,7 @@ class HeadlessOutput(io.AudioOutput):
             self._unfinished += 1
         pcm, size = bytes(frame.data), BOT.size(CHUNK)
         for start in range(0, len(pcm), size):
-            while self._queue.qsize() >= _BUFFER:
-                await asyncio.sleep(CHUNK)
+            await self._room.acquire()
             self._queue.put_nowait(pcm[start : start + size])
 
     def flush(self) -> None:
@@ -82,7 +82,8 @@ class HeadlessOutput(io.AudioOutput):
     def clear_buffer(self) -> None:
         """Stop at once: what was captured so far was interrupted."""
         while not self._queue.empty():
-            self._queue.get_nowait()
+            if self._queue.get_nowait() is not None:
+                self._room.release()
         while self._unfinished:
             self._finish(interrupted=True)
 
@@ -107,6 +108,7 @@ class HeadlessOutput(io.AudioOutput):
                 await self._sound(chunk)
 
     async def _sound(self, chunk: bytes) -> None:
+        self._room.release()
         if not self._position:
             self.on_playback_started(created_at=time.time())
         self._position += BOT.seconds(len(chunk))

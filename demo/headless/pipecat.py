@@ -1,4 +1,4 @@
-"""A Pipecat transport without devices: the caller's audio comes from a :class:`~demo.call.Call`, the bot's goes to it."""
+"""A Pipecat transport without devices: a :class:`~demo.call.Call` gives the caller's audio and takes the bot's."""
 
 from __future__ import annotations
 

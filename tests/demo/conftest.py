@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +15,7 @@ from demo.child import child
 
 with warnings.catch_warnings():  # Pipecat warns of its own deprecated classes when it is imported for the first time
     warnings.simplefilter("ignore")
-    import demo.headless.pipecat
+    importlib.import_module("demo.headless.pipecat")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,103 @@
+"""The scene: a first reading, then a caller orders coffee from the Pipecat bot and from the LiveKit agent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyai_voice.audio import wav_bytes
+from pyai_voice.options import Endpoint, SpeakOptions
+from pyai_voice.rest import RestClient, Voice
+from pyai_voice.speak import SpeakClient
+
+from .bots import BOTS, Connect
+from .call import BOT, CALLER, Call, CallError, Exchange
+from .caller import SCRIPT, Caller, first_reading, line_of, recorded
+from .screen import Screen
+from .servers import Services, services
+from .times import Times
+
+__all__ = ["OUT", "converse", "scene"]
+
+OUT = Path("out")
+"""Where recordings and the log go."""
+
+_ADVICE = (
+    "Talk to it: pip install 'pipecat-ai[runner,webrtc]', then python examples/pipecat_bot.py -t webrtc "
+    "(how to set its keys is at its top).",
+    "Let your recording order: make demo CALLER=file.wav (16-bit mono PCM; a pause of a second ends a line).",
+    "Use a real key: export PYAI_API_KEY=..., leave PYAI_BASE_URL unset, and run it again.",
+    "Use a real model: export OPENAI_BASE_URL=... OPENAI_API_KEY=... OPENAI_MODEL=..., and run it again.",
+)
+
+
+async def scene(screen: Screen) -> None:
+    """Play it all. Raises CallError or PyAIError with a sentence that says what to do."""
+    async with services(OUT / "servers.log") as used:
+        _introduce(screen, used)
+        async with RestClient(Endpoint.from_env()) as client:
+            await _first_reading(screen, client)
+            caller = await _caller(client)
+            calls = {name: await converse(name, connect, caller, screen) for name, connect in BOTS.items()}
+            screen.times({name: Times(exchanges) for name, exchanges in calls.items()})
+            screen.replies(await _heard_again(client, calls))
+    for line in _ADVICE:
+        screen.note(line)
+
+
+async def converse(name: str, connect: Connect, caller: Caller, screen: Screen) -> list[Exchange]:
+    """Let a caller say all lines to one bot; return what happened."""
+    screen.title(f"{name}: a call from {caller.name}")
+    call = Call(screen.narrator(name.lower()))
+    async with connect(call):
+        await call.greeting()
+        for line in caller.lines:
+            await call.say(line)
+    return call.exchanges
+
+
+def _introduce(screen: Screen, used: Services) -> None:
+    screen.title("A coffee bar on the telephone")
+    screen.note(f"Hear and Speak: {used.voice}")
+    screen.note(f"Brain: {used.brain}")
+
+
+async def _first_reading(screen: Screen, client: RestClient) -> None:
+    pcm, source = first_reading()
+    heard = await client.audio.transcribe(pcm, rate=source.rate)
+    if not heard.text.strip():
+        raise CallError("Hear made nothing of a clear recording: check the server's log, out/servers.log")
+    screen.title("First proof of life: a recording of a real reader (A Tale of Two Cities)")
+    screen.note(f"Hear: {heard.text}")
+
+
+async def _caller(client: RestClient) -> Caller:
+    """Return the recording that CALLER names, else lines read by another voice than the bot's."""
+    if path := os.environ.get("CALLER"):
+        return recorded(path)
+    voice = _other_voice(await client.catalog.voices())
+    async with SpeakClient(client.endpoint) as speak:
+        options = SpeakOptions(voice=voice.voice_id, sample_rate=CALLER.rate)
+        lines = [line_of(await speak.speak(text, options), CALLER, text) for text in SCRIPT]
+    return Caller(f"a synthetic voice (Speak, {voice.name})", tuple(lines))
+
+
+def _other_voice(voices: list[Voice]) -> Voice:
+    """Return a voice unlike the first, which is the bot's."""
+    if not voices:
+        raise CallError("The service has no voices; set CALLER=file.wav to a recording instead")
+    return next((voice for voice in voices if voice.gender != voices[0].gender), voices[-1])
+
+
+async def _heard_again(client: RestClient, calls: Mapping[str, list[Exchange]]) -> list[tuple[str, str, str]]:
+    """Write every reply as a WAV file and transcribe it: file, what was said, what Hear heard."""
+    rows: list[tuple[str, str, str]] = []
+    for name, exchanges in calls.items():
+        for number, exchange in enumerate(exchanges):
+            path = OUT / f"{name.lower()}_{number}.wav"
+            recording = wav_bytes(bytes(exchange.audio), BOT)
+            path.write_bytes(recording)
+            heard = await client.audio.transcribe(recording)
+            rows.append((str(path), " ".join(exchange.reply), heard.text))
+    return rows

@@ -1,0 +1,70 @@
+"""Where the demo hears, speaks and thinks: real services where their variables are set, local ones elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .call import CallError
+from .child import child
+
+__all__ = ["Services", "services"]
+
+_READY = 60.0
+"""Seconds that a local server has to load its models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What is used, in words for the screen."""
+
+    voice: str
+    brain: str
+    offline: bool
+    """The brain is the offline one."""
+
+
+@asynccontextmanager
+async def services(log: Path) -> AsyncGenerator[Services]:
+    """Start what is missing, set the variables that the bots read, and stop it all at the end.
+
+    Raises CallError when a local server does not start, or when the variables contradict each other.
+    """
+    async with AsyncExitStack() as stack:
+        offline = "OPENAI_BASE_URL" not in os.environ
+        local = "PYAI_API_KEY" not in os.environ
+        if local and "PYAI_BASE_URL" in os.environ:
+            raise CallError("PYAI_BASE_URL is set but PYAI_API_KEY is not: set it too, or unset both")
+        if offline:
+            await stack.enter_async_context(_local("The offline brain", log, "demo.brain"))
+        if local:
+            await stack.enter_async_context(_local("The local PyAI server", log, "pyai_voice.cli", "serve"))
+        os.environ.setdefault("OPENAI_API_KEY", "none")
+        yield Services(_voice(local), _brain(offline), offline)
+
+
+@asynccontextmanager
+async def _local(name: str, log: Path, *module: str) -> AsyncGenerator[None]:
+    command = (sys.executable, "-m", *module, "--port", "0")
+    async with child(name, *command, log=log, ready=_READY) as variables:
+        os.environ.update(variables)
+        try:
+            yield
+        finally:
+            for variable in variables:
+                os.environ.pop(variable, None)
+
+
+def _voice(local: bool) -> str:
+    url = os.environ.get("PYAI_BASE_URL", "https://api.pyai.com")
+    return f"the local server with offline engines, {url}" if local else url
+
+
+def _brain(offline: bool) -> str:
+    if offline:
+        return "the offline brain: rules over the menu, no language model"
+    return f"{os.environ.get('OPENAI_MODEL', 'the default model')} at {os.environ['OPENAI_BASE_URL']}"
