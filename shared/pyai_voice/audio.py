@@ -121,7 +121,7 @@ def read_wav(source: str | PathLike[str] | bytes) -> tuple[bytes, AudioFormat]:
             pcm = file.readframes(frames)
     except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk that is longer than the file
         raise AudioError(
-            f"{name} is not a PCM WAV file: {error or 'damaged'}", code="invalid_audio", hint=_REMEDY
+            f"{name} is not a PCM WAV file: {str(error) or 'damaged'}", code="invalid_audio", hint=_REMEDY
         ) from None
     if width != SAMPLE_WIDTH or channels != 1:
         raise AudioError(f"{name} has {channels} channels of {8 * width} bits", code="invalid_audio", hint=_REMEDY)

@@ -78,7 +78,7 @@ class Exchange:
             return failure
         if not isinstance(error, NETWORK_FAULTS) or isinstance(error, UnicodeError):
             return ConfigurationError(f"base_url: {where} is not an address ({type(error).__name__})")
-        return ConnectivityError(f"Cannot reach {where} ({error or type(error).__name__})", code="cannot_connect")
+        return ConnectivityError(f"Cannot reach {where} ({str(error) or type(error).__name__})", code="cannot_connect")
 
     def _unanswered(self, error: Exception) -> PyAIError:
         where = self.endpoint.base_url

@@ -15,13 +15,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from http.client import responses
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from . import __version__
 from .backoff import HOLD_OFF, retry_after
 from .errors import (
     ConfigurationError,
@@ -39,7 +39,7 @@ from .protocol.envelope import Fault, read_fault
 from .redact import SecretFilter
 from .retry import admitted, retried
 
-__all__ = ["Answer", "HttpClient", "Reply", "fault_error"]
+__all__ = ["Answer", "HttpClient", "Reply", "fault_error", "tls_context"]
 
 LARGEST_ERROR = 64 * 1024
 """Bytes that are read of an error's body."""
@@ -159,7 +159,7 @@ class HttpClient:
             raise ConfigurationError("This client is closed", code="closed", hint="Make a new one")
         if self._client is None:
             secure = self.endpoint.base_url.startswith("https:")
-            tls = await asyncio.to_thread(_tls_context) if secure else None  # it takes 20 to 60 ms
+            tls = await asyncio.to_thread(tls_context) if secure else None  # it takes 20 to 60 ms
             self._client = self._client or _new_client(self.endpoint, tls)
         return self._client
 
@@ -279,7 +279,8 @@ def _now() -> float:
 
 
 @functools.cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Return the one TLS context of this process: verifying; ``SSL_CERT_FILE`` names further authorities."""
     return httpx.create_ssl_context()
 
 
@@ -288,7 +289,7 @@ def _new_client(endpoint: Endpoint, tls: ssl.SSLContext | None) -> httpx.AsyncCl
     return httpx.AsyncClient(
         transport=_Transport(connection_pool(tls, proxy)),
         auth=_KeyAuth(endpoint),
-        headers={"User-Agent": f"pyai-voice/{__version__}", "Accept-Encoding": "identity"},
+        headers={"User-Agent": f"pyai-voice/{version('pyai-voice')}", "Accept-Encoding": "identity"},
         timeout=None,  # each step has its own, see Timeouts
         trust_env=False,
     )

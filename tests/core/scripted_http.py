@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from typing import Any
 
 from pyai_voice.options import Endpoint
@@ -102,7 +103,9 @@ class Scripted:
 
 
 @asynccontextmanager
-async def scripted(*replies: Reply, port: int = 0, wants_body: bool = True) -> AsyncIterator[Scripted]:
+async def scripted(
+    *replies: Reply, port: int = 0, wants_body: bool = True, tls: SSLContext | None = None
+) -> AsyncIterator[Scripted]:
     """Run a server that gives these replies in turn, the last one again and again."""
     server = Scripted(list(replies), wants_body=wants_body)
     tasks: set[asyncio.Task[None]] = set()
@@ -112,7 +115,7 @@ async def scripted(*replies: Reply, port: int = 0, wants_body: bool = True) -> A
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", port)
+    listener = await asyncio.start_server(connected, "127.0.0.1", port, ssl=tls)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server

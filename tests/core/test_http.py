@@ -1,0 +1,455 @@
+"""HTTP on real sockets: refusals in every envelope, redirects, proxies, TLS, uploads that are cut short, repeats."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyai_voice.errors import (
+    ConfigurationError,
+    ConnectivityError,
+    ProtocolError,
+    PyAIError,
+    RateLimitError,
+    RequestError,
+    ServerError,
+    ServiceError,
+    StalledError,
+)
+from pyai_voice.exchange import Timeouts
+from pyai_voice.http import LARGEST_ERROR, Answer, HttpClient, tls_context
+from pyai_voice.options import Endpoint
+from tests.core.scripted_http import CANARY, Peer, Reply, Scripted, answering, hang, hang_up, scripted, speaking
+
+UPLOAD = ("audio.wav", bytes(20_000_000), "audio/wav")
+OK = answering(200, {"ok": True})
+
+
+@asynccontextmanager
+async def client_of(
+    *replies: Reply, timeouts: Timeouts | None = None, window: float = 10.0, **server_options: Any
+) -> AsyncIterator[tuple[HttpClient, Scripted]]:
+    async with scripted(*replies, **server_options) as server:
+        client = HttpClient(server.endpoint(), timeouts, window=window)
+        yield client, server
+        await client.aclose()
+
+
+async def refusal(client: HttpClient, path: str = "/me") -> PyAIError:
+    with pytest.raises(PyAIError) as caught:
+        await client.get(path)
+    error = caught.value
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    return error
+
+
+# Envelopes
+
+
+@pytest.mark.conforms("A-07")
+async def test_the_data_planes_envelope_is_read() -> None:
+    body = {"error": {"message": "Unknown model 'x'.", "type": "y", "code": "unknown_model", "param": None}}
+    async with client_of(answering(400, body, **{"X-Request-ID": "req_1"})) as (client, _):
+        error = await refusal(client)
+    assert isinstance(error, RequestError)
+    assert (error.status, error.code, error.message) == (400, "unknown_model", "Unknown model 'x'.")
+    assert error.request_id == "req_1"
+
+
+@pytest.mark.conforms("A-07")
+async def test_the_control_planes_envelope_is_read() -> None:
+    body = (
+        b'{"type": "https://api.pyai.com/problems/sandbox_limit_reached", "title": "Too many", "status": 429,'
+        b' "detail": "Wait a day.", "request_id": "req_2"}'
+    )
+    async with client_of(answering(429, body, "application/problem+json")) as (client, _):
+        error = await refusal(client)
+    assert isinstance(error, RateLimitError)
+    assert (error.code, error.message, error.request_id) == ("sandbox_limit_reached", "Wait a day.", "req_2")
+    assert not error.retryable
+
+
+async def test_an_envelope_without_a_code_keeps_its_words() -> None:
+    body = {"error": {"message": "Invalid API key", "type": "invalid_request_error", "param": None}}
+    async with client_of(answering(401, body)) as (client, _):
+        error = await refusal(client)
+    assert "Invalid API key" in str(error)
+    assert "PYAI_API_KEY" in error.hint
+
+
+@pytest.mark.conforms("A-08")
+@pytest.mark.parametrize("body", [b"", b"<html>nginx</html>", b"\xff\xfe\x00", b"[]", b'"no"', b"{" * 50_000])
+async def test_a_body_that_is_no_envelope_leaves_the_status(body: bytes) -> None:
+    async with client_of(answering(404, body, "text/html")) as (client, _):
+        error = await refusal(client)
+    assert isinstance(error, RequestError)
+    assert (error.status, error.code) == (404, "")
+    assert "404 Not Found" in str(error)
+
+
+async def test_an_error_body_without_end_is_read_in_part() -> None:
+    async def reply(peer: Peer) -> None:
+        await peer.head(400, "application/json")
+        while True:
+            await peer.chunk(b" " * LARGEST_ERROR)
+
+    async with client_of(reply) as (client, _), asyncio.timeout(20):
+        assert (await refusal(client)).status == 400
+
+
+async def test_a_long_message_is_cut() -> None:
+    body = {"error": {"message": "no " * 5000, "code": "x" * 5000}}
+    async with client_of(answering(400, body)) as (client, _):
+        error = await refusal(client)
+    assert len(str(error)) < 1000
+    assert len(error.code) <= 64
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_an_error_body_that_never_ends_or_is_cut_still_is_the_error(cut: bool) -> None:
+    async def reply(peer: Peer) -> None:
+        await peer.head(403, "application/json")
+        await peer.chunk(b'{"error":')
+        await (hang_up(peer) if cut else peer.gone())
+
+    async with client_of(reply, timeouts=Timeouts(gap=0.1)) as (client, _):
+        assert (await refusal(client)).status == 403
+
+
+# What is no PyAI server
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.2:{port}/v1/me", "https://elsewhere.example/", "/v2/me", ""])
+async def test_a_redirect_is_an_error_and_nobody_else_gets_the_key(location: str) -> None:
+    async with scripted(OK) as elsewhere:
+        there = answering(302, b"", location=location.format(port=elsewhere.port))
+        async with client_of(there) as (client, server):
+            error = await refusal(client)
+        assert elsewhere.connections == 0
+    assert isinstance(error, ProtocolError)
+    assert "redirects" in str(error) and "base_url" in str(error)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.9\r\n", b"\x16\x03\x01\x00\x00", b"HTTP/9 what\r\n\r\n"])
+async def test_what_does_not_speak_http_is_named(greeting: bytes) -> None:
+    async def reply(peer: Peer) -> None:
+        await peer.send(greeting * 3)
+
+    async with client_of(reply) as (client, _):
+        error = await refusal(client)
+    assert isinstance(error, ProtocolError)
+    assert "not a PyAI server" in str(error)
+
+
+async def test_a_web_page_is_not_json() -> None:
+    async with client_of(answering(200, b"<html>Welcome</html>", "text/html; charset=utf-8")) as (client, _):
+        answer = await client.get("/me")
+    with pytest.raises(ProtocolError, match="text/html") as caught:
+        answer.json()
+    assert caught.value.__context__ is None
+
+
+async def test_an_answer_that_is_compressed_is_refused() -> None:
+    async with client_of(answering(200, b"\x1f\x8b", content_encoding="gzip")) as (client, server):
+        error = await refusal(client)
+    assert isinstance(error, ProtocolError)
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("body", [b'{"error": {"code": "unknown_voice", "message": "x"}}', b'{"error": "x"}'])
+def test_an_error_in_a_good_answer_is_an_error(body: bytes) -> None:
+    with pytest.raises(ServiceError, match="x"):
+        Answer(body, "application/json", "req_1").json()
+
+
+async def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyai_voice.http.LARGEST_JSON", 1000)
+    async with client_of(speaking(b" " * 600, b" " * 600)) as (client, _):
+        assert isinstance(await refusal(client), ProtocolError)
+    async with client_of(speaking(b"[" + b" " * 997, b" ]")) as (client, _):
+        assert (await client.get("/me")).json() == []
+
+
+async def test_an_answer_that_drips_is_given_up() -> None:
+    async def reply(peer: Peer) -> None:
+        await peer.head(200, "application/json")
+        while True:
+            await peer.chunk(b" ")
+            await asyncio.sleep(0.02)
+
+    async with client_of(reply, window=0.2) as (client, _), asyncio.timeout(20):
+        assert isinstance(await refusal(client), StalledError)
+
+
+# Repeats
+
+
+@pytest.mark.conforms("A-11")
+@pytest.mark.parametrize("fault", [answering(429), answering(500), answering(502), answering(503), hang_up])
+async def test_reads_are_repeated(fault: Reply) -> None:
+    async with client_of(fault, OK) as (client, server):
+        assert (await client.get("/me")).json() == {"ok": True}
+    assert len(server.requests) == 2
+
+
+@pytest.mark.conforms("A-11")
+async def test_reads_are_repeated_after_a_stall() -> None:
+    async with client_of(hang, OK, timeouts=Timeouts(first_byte=0.1)) as (client, server):
+        assert (await client.get("/me")).json() == {"ok": True}
+    assert len(server.requests) == 2
+
+
+@pytest.mark.conforms("A-10")
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 422])
+async def test_reads_that_are_refused_are_not(status: int) -> None:
+    async with client_of(answering(status), OK) as (client, server):
+        assert (await refusal(client)).status == status
+    assert len(server.requests) == 1
+
+
+@pytest.mark.conforms("A-10")
+@pytest.mark.parametrize("fault", [answering(429), answering(503), hang_up])
+async def test_writes_are_never_repeated(fault: Reply) -> None:
+    async with client_of(fault, OK) as (client, server):
+        with pytest.raises(PyAIError) as caught:
+            await client.post_form("/audio/transcriptions", {}, ("a.wav", b"RIFF", "audio/wav"), 10.0)
+    assert caught.value.retryable
+    assert len(server.requests) == 1
+
+
+async def test_a_write_waits_for_a_hold_off_and_then_goes_out() -> None:
+    async with client_of(answering(429, retry_after_ms="200"), OK, window=0.1) as (client, server):
+        assert (await refusal(client)).retry_after == 0.2
+        client.window = 10.0
+        answer = await client.post_form("/x", {}, ("a.wav", b"RIFF", "audio/wav"), 10.0)
+    assert answer.json() == {"ok": True}
+    assert len(server.requests) == 2
+
+
+# Uploads
+
+
+@pytest.mark.conforms("A-12")
+@pytest.mark.parametrize("then", ["close", "abort after the client read it", "stay"])
+async def test_a_reply_during_an_upload_beats_the_broken_pipe(then: str) -> None:
+    async def reply(peer: Peer) -> None:
+        await answering(429, {"error": {"code": "concurrency_limit_exceeded", "message": "busy"}})(peer)
+        if then == "close":
+            peer.writer.close()
+        elif then == "stay":
+            await asyncio.sleep(30)
+        else:
+            await asyncio.sleep(0.2)
+            peer.abort()
+
+    for _ in range(5):
+        async with client_of(reply, wants_body=False) as (client, _), asyncio.timeout(20):
+            with pytest.raises(RateLimitError, match="busy") as caught:
+                await client.post_form("/audio/transcriptions", {}, UPLOAD, 10.0)
+        assert caught.value.code == "concurrency_limit_exceeded"
+
+
+async def test_an_interim_reply_does_not_stop_an_upload() -> None:
+    size = 0
+
+    async def reply(peer: Peer) -> None:
+        length = int(peer.headers["content-length"])
+        await peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        sizes.append(len(await peer.reader.readexactly(length)))
+        await OK(peer)
+
+    sizes: list[int] = [size]
+    async with client_of(reply, wants_body=False) as (client, _):
+        assert (await client.post_form("/x", {}, UPLOAD, 20.0)).json() == {"ok": True}
+    assert sizes[-1] > len(UPLOAD[1])
+
+
+async def test_a_connection_that_dies_during_an_upload_is_an_error() -> None:
+    async with client_of(hang_up, wants_body=False) as (client, _):
+        with pytest.raises(ConnectivityError):
+            await client.post_form("/x", {}, UPLOAD, 10.0)
+
+
+async def test_a_server_that_takes_no_upload_is_given_up() -> None:
+    async def reply(peer: Peer) -> None:
+        await asyncio.sleep(30)
+
+    async with client_of(reply, wants_body=False) as (client, _), asyncio.timeout(20):
+        with pytest.raises(StalledError):
+            await client.post_form("/x", {}, UPLOAD, 0.2)
+
+
+# Addresses
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:99999", "http://" + "a" * 70 + ".localhost"])
+async def test_an_address_that_is_none_is_a_configuration_error(base_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="base_url"):
+        client = HttpClient(Endpoint(api_key=CANARY, base_url=base_url, insecure=True), window=0.1)
+        await client.get("/me")
+
+
+async def test_a_name_that_nobody_knows_is_a_connectivity_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    client = HttpClient(Endpoint(api_key=CANARY, base_url="https://nobody.invalid"), window=0.1)
+    error = await refusal(client)
+    assert isinstance(error, ConnectivityError)
+    assert "nobody.invalid" in str(error)
+    await client.aclose()
+
+
+# Proxies
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return monkeypatch
+
+
+async def _read(base_url: str, window: float = 0.1) -> Answer:
+    client = HttpClient(Endpoint(api_key=CANARY, base_url=base_url, insecure=True), window=window)
+    try:
+        return await client.get("/me")
+    finally:
+        await client.aclose()
+
+
+async def test_the_environments_proxy_is_used(plain_environment: pytest.MonkeyPatch) -> None:
+    async with scripted(OK) as proxy:
+        plain_environment.setenv("http_proxy", f"http://user:p%40ss@127.0.0.1:{proxy.port}")
+        assert (await _read("http://pyai.invalid")).json() == {"ok": True}
+    assert proxy.requests[0].target == "http://pyai.invalid/v1/me"
+    assert proxy.requests[0].headers["proxy-authorization"] == "Basic dXNlcjpwQHNz"
+
+
+async def test_a_proxy_without_a_scheme_is_http(plain_environment: pytest.MonkeyPatch) -> None:
+    async with scripted(OK) as proxy:
+        plain_environment.setenv("all_proxy", f"127.0.0.1:{proxy.port}")
+        assert (await _read("http://pyai.invalid")).json() == {"ok": True}
+
+
+async def test_this_machine_is_never_reached_through_a_proxy(plain_environment: pytest.MonkeyPatch) -> None:
+    async with scripted(OK) as proxy, scripted(OK) as server:
+        plain_environment.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        assert (await _read(f"http://127.0.0.1:{server.port}")).json() == {"ok": True}
+    assert proxy.connections == 0
+
+
+async def test_no_proxy_is_obeyed(plain_environment: pytest.MonkeyPatch) -> None:
+    async with scripted(OK) as proxy:
+        plain_environment.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        plain_environment.setenv("no_proxy", "pyai.invalid")
+        with pytest.raises(ConnectivityError):
+            await _read("http://pyai.invalid")
+    assert proxy.connections == 0
+
+
+async def test_a_proxy_of_another_kind_is_named(plain_environment: pytest.MonkeyPatch) -> None:
+    plain_environment.setenv("https_proxy", "socks5://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="socks5 proxy for api\\.pyai\\.com"):
+        await _read("https://api.pyai.com")
+
+
+async def test_a_proxy_that_refuses_is_named_and_never_sees_the_key(plain_environment: pytest.MonkeyPatch) -> None:
+    async with scripted(answering(407)) as proxy:
+        plain_environment.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        with pytest.raises(ConnectivityError, match="proxy refused"):
+            await _read("https://pyai.invalid")
+    assert proxy.requests[0].method == "CONNECT"
+    assert CANARY not in str(proxy.requests[0].headers)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine that nobody has signed, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        + ["-keyout", str(path), "-out", str(path.with_suffix(".crt"))],
+        check=True,
+        capture_output=True,
+    )
+    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+    return path
+
+
+def _server_context(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+async def test_a_certificate_that_is_not_trusted_is_refused_at_once(certificate: Path) -> None:
+    async with scripted(OK, tls=_server_context(certificate)) as server:
+        client = HttpClient(Endpoint(api_key=CANARY, base_url=f"https://127.0.0.1:{server.port}"))
+        async with asyncio.timeout(20):
+            error = await refusal(client)
+        await client.aclose()
+    assert isinstance(error, ConnectivityError)
+    assert "SSL_CERT_FILE" in str(error)
+    assert not error.retryable
+    assert not server.requests
+
+
+async def test_a_private_authority_can_be_trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls_context.cache_clear()
+    async with scripted(OK, tls=_server_context(certificate)) as server:
+        client = HttpClient(Endpoint(api_key=CANARY, base_url=f"https://127.0.0.1:{server.port}"))
+        assert (await client.get("/me")).json() == {"ok": True}
+        await client.aclose()
+    tls_context.cache_clear()
+
+
+@pytest.mark.conforms("A-12")
+async def test_a_reply_during_an_upload_is_heard_through_tls(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reply(peer: Peer) -> None:
+        await answering(429, {"error": {"message": "busy"}})(peer)
+        peer.writer.close()
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls_context.cache_clear()
+    async with scripted(reply, wants_body=False, tls=_server_context(certificate)) as server:
+        client = HttpClient(Endpoint(api_key=CANARY, base_url=f"https://127.0.0.1:{server.port}"))
+        with pytest.raises(RateLimitError, match="busy"):
+            await client.post_form("/x", {}, UPLOAD, 10.0)
+        await client.aclose()
+    tls_context.cache_clear()
+
+
+async def test_a_handshake_that_never_ends_is_given_up() -> None:
+    async with scripted(hang) as server:  # speaks no TLS: it waits for the end of a head that never comes
+        endpoint = Endpoint(api_key=CANARY, base_url=f"https://127.0.0.1:{server.port}")
+        client = HttpClient(endpoint, Timeouts(connect=0.2), window=0.1)
+        error = await refusal(client)
+        await client.aclose()
+    assert isinstance(error, StalledError)
+    assert "No connection" in str(error)
+
+
+async def test_a_server_error_keeps_its_retry_hint() -> None:
+    async with client_of(answering(503, retry_after="90"), window=0.1) as (client, _):
+        error = await refusal(client)
+    assert isinstance(error, ServerError)
+    assert error.retry_after == 90
