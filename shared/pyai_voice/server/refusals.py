@@ -5,7 +5,6 @@ Source: protocol of PyAI, "Error envelopes". A message that begins with ``name: 
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from http import HTTPStatus
@@ -21,8 +20,6 @@ from ..errors import Category, ServiceError, rule_for, service_error
 from .settings import Settings
 
 __all__ = ["close_code", "error_response", "handlers", "unknown_route"]
-
-_log = logging.getLogger(__name__)
 
 _CONTROL_PLANE = re.compile(
     r"/v1/(me|sandbox|agents|tools|telephony|trace|recap|webhooks|knowledgebases|transcription"
@@ -112,8 +109,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _failure(request: Request, error: Exception) -> Response:
-    _log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
+async def _failure(request: Request, error: Exception) -> Response:  # uvicorn logs it
     return error_response(service_error("The local server failed; see its log", code="internal_error"), request)
 
 

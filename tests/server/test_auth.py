@@ -1,0 +1,205 @@
+"""Who may do what, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from pyai_voice.errors import ConfigurationError, RateLimitError
+from pyai_voice.server.auth import MOST_KEYS, Key, KeyRing
+from pyai_voice.server.settings import Settings, prepare_folder
+from tests.server.conftest import STREAM, Local, read, serve
+
+FORMS: list[Any] = [
+    lambda key: {"headers": {"Authorization": f"Bearer {key}"}},
+    lambda key: {"headers": {"authorization": f"bearer  {key}"}},
+    lambda key: {"headers": {"X-API-Key": key}},
+    lambda key: {"params": {"api_key": key}},
+    lambda key: {"headers": {"Authorization": f"Bearer {key}", "x-api-key": key}, "params": {"api_key": key}},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_key_is_found_wherever_a_request_may_carry_it(local: Local, form: Any) -> None:
+    response = await local.http.get("/v1/me", **form(local.server.api_key))
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_an_unknown_key_is_refused(local: Local, form: Any) -> None:
+    response = await local.http.get("/v1/models", **form("pyai_test_no"))
+    assert response.status_code == 401
+    assert response.json()["error"]["code"] == "unauthorized"
+    assert "pyai_test_no" not in response.text
+
+
+async def test_no_key_and_two_keys_are_refused(local: Local) -> None:
+    assert (await local.http.get("/v1/models")).status_code == 401
+    both = {**local.bearer, "x-api-key": "pyai_test_other"}
+    assert (await local.http.get("/v1/models", headers=both)).status_code == 401
+    basic = {"Authorization": f"Basic {local.server.api_key}"}
+    assert (await local.http.get("/v1/models", headers=basic)).status_code == 401
+
+
+async def offered(local: Local, *lines: str, query: str = "") -> tuple[int, list[str]]:
+    """Upgrade with raw header lines; return the status and the subprotocols that came back."""
+    host, port = local.server.base_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Host: localhost"]
+    head = [f"GET {STREAM}?protocol=pyai-hear-v1{query} HTTP/1.1", *upgrade, "Sec-WebSocket-Key: " + "A" * 22 + "=="]
+    writer.write("\r\n".join([*head, *lines, "", ""]).encode())
+    answer = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    writer.close()
+    await writer.wait_closed()
+    echoed = [line for line in answer if line.lower().startswith("sec-websocket-protocol:")]
+    return int(answer[0].split()[1]), [line.partition(":")[2].strip() for line in echoed]
+
+
+@pytest.mark.parametrize(
+    ("line", "echoed"),
+    [
+        ("Sec-WebSocket-Protocol: pyai.v1, pyai-key.{key}", ["pyai.v1"]),
+        ("Sec-WebSocket-Protocol: pyai.v1,pyai-key.{key}", ["pyai.v1"]),
+        ("Sec-WebSocket-Protocol: pyai-key.{key} ,  pyai.v1", ["pyai.v1"]),
+        ("Sec-WebSocket-Protocol: pyai.v1\r\nSec-WebSocket-Protocol: pyai-key.{key}", ["pyai.v1"]),
+        ("Sec-WebSocket-Protocol: pyai-key.{key}", []),
+        ("Authorization: Bearer {key}", []),
+        ("x-api-key: {key}", []),
+        ("Authorization: Bearer {key}\r\nSec-WebSocket-Protocol: pyai.v1", ["pyai.v1"]),
+    ],
+)
+async def test_only_the_marker_is_ever_echoed(local: Local, line: str, echoed: list[str]) -> None:
+    assert await offered(local, line.format(key=local.server.api_key)) == (101, echoed)
+
+
+async def test_the_key_in_the_query_opens_a_stream_and_two_keys_do_not(local: Local) -> None:
+    query = f"&api_key={local.server.api_key}"
+    assert await offered(local, query=query) == (101, [])
+    assert (await offered(local, "x-api-key: pyai_test_other", query=query))[0] == 401
+    assert (await offered(local))[0] == 401
+
+
+def with_scopes(local: Local, *scopes: str) -> dict[str, str]:
+    key: Key = local.server.app.state.keys.mint(scopes)
+    return {"Authorization": f"Bearer {key.secret}"}
+
+
+@pytest.mark.parametrize("scope", ["speak:synthesize", "voice:synthesize", "speak:*", "voice:*", "*"])
+async def test_both_generations_of_scopes_and_wildcards_let_speak(local: Local, scope: str) -> None:
+    response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=with_scopes(local, scope))
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("scope", ["hear:*", "speak:clone", "voice", ""])
+async def test_another_scope_does_not(local: Local, scope: str) -> None:
+    response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=with_scopes(local, scope))
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "insufficient_scope"
+
+
+async def test_a_stream_without_its_scope_is_refused_before_the_upgrade(local: Local) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with local.stream(subprotocols=None, additional_headers=with_scopes(local, "hear:transcribe")):
+            pass
+    assert refusal.value.response.status_code == 403
+    assert json.loads(refusal.value.response.body or b"")["error"]["code"] == "insufficient_scope"
+
+
+# -- sandbox keys ---------------------------------------------------------------------------------
+
+
+async def test_a_sandbox_key_works_at_once_for_hear_and_speak(local: Local) -> None:
+    response = await local.http.post("/v1/sandbox/keys", json={"label": "demo"})
+    made = response.json()
+    assert response.status_code == 201
+    assert made["object"] == "sandbox.key"
+    assert made["base_url"] == local.server.base_url
+    key = made["api_key"]
+    me = (await local.http.get("/v1/me", headers={"x-api-key": key})).json()
+    assert me["key_id"] == made["key_id"]
+    assert me["env"] == me["environment"] == "test"
+    assert set(me["scopes"]) == {"hear:transcribe", "hear:stream", "speak:synthesize"}
+    async with local.stream(subprotocols=["pyai.v1", f"pyai-key.{key}"]) as socket:
+        assert (await read(socket))["type"] == "config_ack"
+
+
+@pytest.mark.parametrize("body", [b'{"label":"' + b"x" * 65 + b'"}', b'{"label":3}', b"[]", b"{", b"\xff"])
+async def test_a_sandbox_key_needs_a_sensible_label(local: Local, body: bytes) -> None:
+    response = await local.http.post("/v1/sandbox/keys", content=body)
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"].endswith("/invalid_request")
+    assert response.json()["detail"].startswith("label: ")
+    assert response.json()["request_id"] == response.headers["x-request-id"]
+
+
+async def test_a_web_page_cannot_ask_for_a_key_under_a_name_it_made_point_here(local: Local) -> None:
+    response = await local.http.post("/v1/sandbox/keys", json={}, headers={"Host": "evil.example"})
+    assert response.status_code == 404
+
+
+def test_there_is_an_end_to_sandbox_keys_and_expired_ones_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = KeyRing()
+    made = [keys.mint() for _ in range(MOST_KEYS)]
+    with pytest.raises(RateLimitError) as refused:
+        keys.mint()
+    assert (refused.value.code, refused.value.retryable) == ("sandbox_limit_reached", False)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 8 * 86400)
+    assert keys.find(made[0].secret) is None
+    assert keys.mint().secret
+
+
+def test_a_key_is_not_in_its_repr() -> None:
+    key = KeyRing().owner()
+    assert key.secret not in repr(key)
+
+
+# -- the folder -----------------------------------------------------------------------------------
+
+
+async def test_keys_outlive_the_server_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    prepare_folder(folder)
+    async with serve(Settings(data=folder)) as local:
+        first = local.server.api_key
+        made = (await local.http.post("/v1/sandbox/keys")).json()["api_key"]
+    assert stat.S_IMODE((folder / "keys.json").stat().st_mode) == 0o600
+    async with serve(Settings(data=folder)) as local:
+        assert local.server.api_key == first
+        assert (await local.http.get("/v1/me", headers={"x-api-key": made})).status_code == 200
+
+
+async def test_without_a_folder_nothing_outlives_it(local: Local) -> None:
+    async with serve() as other, httpx.AsyncClient(base_url=other.server.base_url, trust_env=False) as http:
+        assert (await http.get("/v1/me", headers=local.bearer)).status_code == 401
+
+
+@pytest.mark.parametrize("content", ["", "{}x", "[1]", '[{"secret":1}]', '{"a":1}'])
+def test_a_broken_key_file_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "keys.json").write_text(content, "utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        KeyRing(tmp_path)
+    assert str(tmp_path) in str(refused.value)
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("", "utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        prepare_folder(path)
+    assert str(path) in str(refused.value)
+
+
+def test_no_folder_needs_no_preparation() -> None:
+    prepare_folder(None)
+    assert replace(Settings(), max_streams=1).max_streams == 1
