@@ -181,21 +181,24 @@ class HearStream:
     async def _connection(self) -> PyAIError | None:
         """Dial once and converse; return why it ended, None where the stream is finished."""
         await HOLD_OFF.passed(self._endpoint)
-        url = f"{self._endpoint.websocket_url(STREAM_PATH)}?{connect_query(self.options)}"
+        dialled = self.options
+        url = f"{self._endpoint.websocket_url(STREAM_PATH)}?{connect_query(dialled)}"
         began = asyncio.get_running_loop().time()
         try:
             link = await self._connect(url, self._endpoint, self._link_options)
         except PyAIError as error:
             return error
         try:
-            return await self._open(link, asyncio.get_running_loop().time() - began).run()
+            return await self._open(link, dialled, asyncio.get_running_loop().time() - began).run()
         finally:
             await link.close()
 
-    def _open(self, link: Link, took: float) -> Conversation:
+    def _open(self, link: Link, dialled: HearOptions, took: float) -> Conversation:
         self._connections += 1
-        self._wishes.redial = False
+        self._machine.configure(dialled)
         self._machine.open(self.format.seconds(self._journal.start))
+        self._machine.configure(self.options)  # they may have changed during the dial
+        self._wishes.redial = _needs_new_connection(dialled, self.options)
         if self._lost:
             self._deliver(AudioLost(self.format.seconds(self._lost)))
             self._lost = 0

@@ -61,7 +61,8 @@ Connect = Callable[[str, Endpoint, LinkOptions], Awaitable[Link]]
 async def websocket(url: str, endpoint: Endpoint, options: LinkOptions) -> Link:
     """Open a WebSocket; the key travels as subprotocol. Raises PyAIError, always without a context."""
     try:
-        connection = await asyncio.wait_for(_dial(url, endpoint, options), options.open_timeout)
+        async with asyncio.timeout(options.open_timeout):  # wait_for of Python 3.11 may lose a cancellation
+            connection = await _dial(url, endpoint, options)
     except (OSError, WebSocketException, TimeoutError, ValueError) as error:
         failure = _handshake_error(error, endpoint, options)
     else:
