@@ -1,0 +1,72 @@
+"""What can be changed while a bot runs, as Pipecat wants it, and what becomes of it in PyAI's options.
+
+In a service every field has a value, ``None`` leaves the choice to PyAI. In an update (``STTUpdateSettingsFrame``,
+``TTSUpdateSettingsFrame``) only the given fields count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipecat.services.settings import STTSettings, TTSSettings
+from pipecat.utils.types import NOT_GIVEN, NotGiven
+
+from pyai_voice.options import HearOptions, SpeakOptions
+
+__all__ = ["PyAISTTSettings", "PyAITTSSettings"]
+
+
+def _given_later() -> Any:
+    return field(default_factory=lambda: NOT_GIVEN)
+
+
+@dataclass
+class PyAISTTSettings(STTSettings):
+    """Settings of Hear; also ``model`` and ``language``.
+
+    ``endpointing_ms`` and ``grounding`` change on the open connection, all others with a new one, opened as soon as
+    nobody speaks; no audio is lost in either case.
+    """
+
+    interim_results: bool | NotGiven = _given_later()
+    """Whether interim transcripts are wanted."""
+    endpointing_ms: int | None | NotGiven = _given_later()
+    """Trailing silence that ends an utterance, 50 to 5000 milliseconds."""
+    vocabulary: list[str] | tuple[str, ...] | NotGiven = _given_later()
+    """Words to listen for; PyAI uses at most five."""
+    numerals: bool | None | NotGiven = _given_later()
+    """Write numbers as digits."""
+    smart_format: bool | None | NotGiven = _given_later()
+    """Format dates, amounts and the like."""
+    dictation: bool | None | NotGiven = _given_later()
+    """Understand spoken punctuation."""
+    drop_fillers: bool | None | NotGiven = _given_later()
+    """Leave out um and uh."""
+    grounding: bool | NotGiven = _given_later()
+    """Cue: also return passages of the organisation's knowledge base (event ``on_grounding``)."""
+
+    def options(self) -> dict[str, Any]:
+        """Return the fields as arguments of :class:`~pyai_voice.options.HearOptions`."""
+        return {name: value for name, value in self.given_fields().items() if name in _HEAR}
+
+
+@dataclass
+class PyAITTSSettings(TTSSettings):
+    """Settings of Speak, in force from the next sentence; also ``model`` and ``voice`` (None: PyAI's default)."""
+
+    speed: float | None | NotGiven = _given_later()
+    """0.25 to 4; sent only when set, PyAI may refuse it."""
+    seed: int | None | NotGiven = _given_later()
+    """Sent only when set."""
+    temperature: float | None | NotGiven = _given_later()
+    """0 to 2; sent only when set."""
+
+    def options(self, sample_rate: int) -> SpeakOptions:
+        """Return the options of a request for pcm at ``sample_rate``. Raises ConfigurationError for a wrong value."""
+        fields = {name: value for name, value in self.given_fields().items() if name in _SPEAK}
+        return SpeakOptions(sample_rate=sample_rate, **fields)
+
+
+_HEAR = frozenset(HearOptions.model_fields) - {"sample_rate", "query"}
+_SPEAK = frozenset(SpeakOptions.model_fields) - {"sample_rate", "response_format"}
