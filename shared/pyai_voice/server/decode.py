@@ -5,6 +5,7 @@ The protocol sets no number of channels for a file, so several are mixed to one.
 
 from __future__ import annotations
 
+from os import SEEK_END
 from typing import IO
 
 import av
@@ -20,8 +21,10 @@ __all__ = ["decode"]
 _REMEDY = "send a whole wav, mp3, m4a, flac, ogg or webm recording"
 _CUT_SHORT = 0.25
 """Seconds by which a file may be shorter than its header says."""
-_HONEST_HEADERS = frozenset({"wav", "flac", "mov,mp4,m4a,3gp,3g2,mj2"})
-"""Containers whose header knows the length; elsewhere it is a guess."""
+_HONEST_HEADERS = frozenset({"flac", "mov,mp4,m4a,3gp,3g2,mj2"})
+"""Containers whose header knows the length; elsewhere it is a guess, and for WAV it is checked here."""
+_UNKNOWN_SIZE = 0x7FFFFF00
+"""From here on a RIFF size is what a program writes that streams and does not know it."""
 
 
 def decode(file: IO[bytes], rate: int, longest: float) -> bytes:
@@ -30,17 +33,31 @@ def decode(file: IO[bytes], rate: int, longest: float) -> bytes:
     Raises RequestError: ``invalid_audio`` for what is not audio, empty or cut short, ``payload_too_large`` for more
     than ``longest`` seconds.
     """
-    promised, complaint, pcm = None, "", b""
+    promised, complaint, pcm = None, _missing_bytes(file), b""
     try:
         with av.open(file, "r", metadata_errors="ignore") as container:
             promised = _promised(container)
             pcm = _decode(container, rate, longest)
     except (FFmpegError, IndexError) as error:  # IndexError: no audio in it
-        complaint = f"it cannot be decoded ({type(error).__name__})"
+        complaint = complaint or f"it cannot be decoded ({type(error).__name__})"
     complaint = complaint or _shortfall(AudioFormat(rate).seconds(len(pcm)), promised)
     if complaint:
         raise service_error(f"file: {complaint}; {_REMEDY}", code="invalid_audio")
     return pcm
+
+
+def _missing_bytes(file: IO[bytes]) -> str:
+    """Complain about a WAV file that is shorter than its header says: decoders take what is there in silence."""
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    head = file.read(12)
+    file.seek(0)
+    if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        return ""
+    promised = int.from_bytes(head[4:8], "little")
+    if promised >= _UNKNOWN_SIZE or promised + 8 <= size + 1:  # a last padding byte is often left out
+        return ""
+    return f"it is cut short: {size} of {promised + 8} bytes are there"
 
 
 def _promised(container: InputContainer) -> float | None:
