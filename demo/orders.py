@@ -1,6 +1,6 @@
 """Recorded orders of real people, played to both bots: ``python -m demo.orders [--count N]``.
 
-The recordings are a folder ``shared/speech`` beside the project, with a ``manifest.json`` that lists each order's slots.
+The recordings are a folder ``shared/speech`` beside the project; its ``manifest.json`` lists the slots of each order.
 An order is understood whole when the brain has read exactly these slots, with exactly these words.
 """
 
@@ -145,10 +145,10 @@ def _report(screen: Screen, calls: dict[str, list[tuple[Heard, Exchange]]]) -> N
     for name, results in calls.items():
         heard = [result for result, _ in results]
         slots = sum(len(one.expected) for one in heard)
-        screen.title(
-            f"{name}: {sum(one.whole for one in heard)} of {len(heard)} orders understood whole; "
-            f"{sum(one.slots_in_order for one in heard)} of {slots} slots in the order, "
-            f"{sum(one.slots_in_text for one in heard)} in the words of the transcript"
+        screen.title(f"{name}: {sum(one.whole for one in heard)} of {len(heard)} orders understood whole")
+        screen.note(
+            f"of {slots} slots, {sum(one.slots_in_order for one in heard)} are right in the order and "
+            f"{sum(one.slots_in_text for one in heard)} stand word for word in the transcript"
         )
     screen.times({name: Times(exchange for _, exchange in results) for name, results in calls.items()})
     record = {name: [asdict(heard) | {"whole": heard.whole} for heard, _ in results] for name, results in calls.items()}
