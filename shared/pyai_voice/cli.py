@@ -19,7 +19,7 @@ try:
     from rich.console import Console
 
     from .server.engines.load import load_engines
-    from .server.serving import bind, running, until_signal
+    from .server.serving import bind, on_signal, running
     from .server.settings import Settings, prepare_folder
 except ModuleNotFoundError as missing:
     sys.exit(f"pyai-voice needs its extra 'server' ({missing.name} is not here): pip install 'pyai-voice[server]'")
@@ -85,9 +85,10 @@ async def _serve(settings: Settings, host: str, port: int, stt_model: Path | Non
     engines = await load_engines(lambda what: console.print(f"loading {what}"), speech_model=stt_model)
     try:
         async with running(engines, settings, listening=listening) as server:
+            told = on_signal()
             console.print(f"serving on {server.base_url}; Ctrl-C ends it")
             print(f"export PYAI_BASE_URL={server.base_url} PYAI_API_KEY={server.api_key}", flush=True)
-            await until_signal()
+            await told.wait()
             console.print("ending")
     finally:
         await engines.aclose()

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -22,7 +23,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .engines.load import Engines
 
-__all__ = ["Running", "bind", "running", "until_signal"]
+__all__ = ["Running", "bind", "on_signal", "running"]
 
 _DRAIN = 2.0
 """Seconds that open streams have for their last words."""
@@ -122,15 +123,18 @@ async def running(
         await task
 
 
-async def until_signal() -> None:
-    """Return on Ctrl-C or SIGTERM; a second one ends the process at once."""
-    loop = asyncio.get_running_loop()
+def on_signal() -> asyncio.Event:
+    """Return an event that Ctrl-C or SIGTERM sets; a second one ends the process at once."""
     told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(told.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.remove_signal_handler(number)
+        signal.signal(number, tell)
+    return told
 
 
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
