@@ -72,10 +72,15 @@ class Running:
 
     def abort(self, client: tuple[str, int]) -> bool:
         """Reset the TCP connection of the client with this address; tell whether there was one."""
-        found = [each for each in self._server.server_state.connections if getattr(each, "client", None) == client]
-        for connection in found:
-            connection.transport.abort()
-        return bool(found)
+        transport = self.transport(client)
+        if transport is not None:
+            transport.abort()
+        return transport is not None
+
+    def transport(self, client: tuple[str, int]) -> asyncio.Transport | None:
+        """Return the TCP connection of the client with this address, if it is there."""
+        found = (each for each in self._server.server_state.connections if getattr(each, "client", None) == client)
+        return next((each.transport for each in found), None)
 
 
 def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
