@@ -1,0 +1,1 @@
+"""Callers that speak in real time through one implementation of a Hear client; a process for each implementation."""
