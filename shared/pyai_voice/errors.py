@@ -83,10 +83,10 @@ class PyAIError(Exception):
         retry_after: float | None = None,
     ) -> None:
         self.message = clean(message)
-        self.code = code
+        self.code = clean(code)
         self.status = status
         self.hint = hint
-        self.request_id = request_id
+        self.request_id = clean(request_id) if request_id else None
         self.retry_after = retry_after
         super().__init__(self._sentence())
 

@@ -84,7 +84,8 @@ class Exchange:
         where = self.endpoint.base_url
         if isinstance(error, TimeoutError):
             return StalledError(f"No answer from {where} within {self.timeouts.first_byte:g} s", code="stalled")
-        if isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is not None:
+        hung_up = str(error).startswith(("Server disconnected", "peer closed"))
+        if isinstance(error, httpcore.RemoteProtocolError) and not hung_up:
             return ProtocolError(f"{where} does not speak HTTP ({error})", hint=NOT_PYAI)
         code = "connection_lost" if self._dialled else "stale_connection"
         return ConnectivityError(f"{where} hung up without an answer", code=code)

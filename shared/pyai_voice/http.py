@@ -13,10 +13,10 @@ import logging
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import responses
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpcore
@@ -36,7 +36,7 @@ from .exchange import NETWORK_FAULTS, NOT_PYAI, Exchange, Timeouts
 from .network import connection_pool, environment_proxy
 from .options import Endpoint
 from .protocol.envelope import Fault, read_fault
-from .redact import SecretFilter
+from .redact import SecretFilter, clean
 from .retry import admitted, retried
 
 __all__ = ["Answer", "HttpClient", "Reply", "fault_error", "tls_context"]
@@ -56,7 +56,7 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy
 class Answer:
     """A whole, bounded answer."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     media_type: str
     """Content type without parameters, in small letters; "" where there is none."""
     request_id: str | None
@@ -67,22 +67,20 @@ class Answer:
 
     def json(self) -> Any:
         """Return the JSON value. Raises ProtocolError for anything else, ServiceError for an error in a good answer."""
+        if error := self._error():
+            raise error
+        return json.loads(self.body)
+
+    def _error(self) -> PyAIError | None:
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
-            pass
-        else:
-            self._check(value)
-            return value
-        what = self.media_type or "something"
-        raise ProtocolError(
-            f"The server answered with {what} that is not JSON", hint=NOT_PYAI, request_id=self.request_id
-        )
-
-    def _check(self, value: object) -> None:
-        if isinstance(value, dict) and value.get("error"):  # pyright: ignore[reportUnknownMemberType] - any JSON
-            fault = read_fault(self.body, {})
-            raise service_error(fault.message, code=fault.code, request_id=fault.request_id or self.request_id)
+            what = self.media_type or "something"
+            return ProtocolError(f"The server answered with {what} that is not JSON", hint=NOT_PYAI)
+        if not isinstance(value, dict) or not cast("dict[str, Any]", value).get("error"):
+            return None
+        fault = read_fault(self.body, {})
+        return service_error(fault.message, code=fault.code, request_id=fault.request_id or self.request_id)
 
 
 class HttpClient:
@@ -166,13 +164,13 @@ class HttpClient:
     async def _accept(self, reply: Reply) -> Reply:
         if 200 <= reply.status < 300 and reply.headers.get("content-encoding", "identity") == "identity":
             return reply
-        body = await reply.beginning(LARGEST_ERROR)
-        error = self._refusal(reply, body)
+        error = await self._refusal(reply)
         if error.retry_after:
             HOLD_OFF.hold(self.endpoint, error.retry_after)
         raise error
 
-    def _refusal(self, reply: Reply, body: bytes) -> PyAIError:
+    async def _refusal(self, reply: Reply) -> PyAIError:
+        body = await reply.beginning(LARGEST_ERROR)
         if reply.status < 300:
             return ProtocolError("The server compressed its answer, although it was asked not to", hint=NOT_PYAI)
         if reply.status < 400:
@@ -207,20 +205,31 @@ class Reply:
     def __init__(self, response: httpx.Response, exchange: Exchange) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
-        self.request_id: str | None = response.headers.get("x-request-id")
-        self.media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self.request_id = clean(response.headers.get("x-request-id", "")) or None
+        self.media_type = clean(response.headers.get("content-type", "").partition(";")[0].strip().lower())
         self.server = exchange.endpoint.base_url
         self._response = response
         self._exchange = exchange
         self._chunks: AsyncIterator[bytes] = response.aiter_raw()
         self._deadline: float | None = exchange.deadline
+        self._head = b""
         self._closed = False
+
+    async def peek(self, size: int) -> bytes:
+        """Return the first bytes of the body, at least ``size`` unless it is shorter; they stay in it."""
+        while len(self._head) < size and (chunk := await self._receive()):
+            self._head += chunk
+        return self._head
 
     async def chunk(self) -> bytes:
         """Return the next piece of the body; b"" at its end, also after :meth:`aclose`.
 
         Raises StalledError when nothing comes in time, ConnectivityError when the body is cut.
         """
+        head, self._head = self._head, b""
+        return head or await self._receive()
+
+    async def _receive(self) -> bytes:
         if self._closed:
             return b""
         deadline = self._deadline or _now() + self._exchange.timeouts.gap
@@ -264,6 +273,7 @@ class Reply:
     async def aclose(self) -> None:
         """Drop the connection if the body is not complete, so that the server stops; harmless when called again."""
         self._closed = True
+        self._head = b""
         await self._response.aclose()
 
     def _cut(self, error: Exception) -> PyAIError | None:

@@ -1,8 +1,8 @@
 """Sockets under http: a reply that comes while a body is still going out is heard, not lost in a broken pipe.
 
 Above: :mod:`pyai_voice.http`. A service may answer 429 in the middle of an upload and close (protocol of PyAI,
-"Error envelopes"). A socket that only writes then fails, and the answer is thrown away with it; here each large
-write listens at the same time.
+"Error envelopes"). httpcore's own sockets do not read while they write; then the write fails, and the answer is
+thrown away with it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from ssl import SSLContext
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,8 +21,10 @@ from .errors import ConfigurationError
 
 __all__ = ["connection_pool", "environment_proxy"]
 
-_LARGE = 16_384
-"""Bytes; smaller writes fit into the socket's buffer and cannot block."""
+_MOST_UNREAD = 262_144
+"""Bytes that wait to be read before the server has to wait."""
+_HAPPY_EYEBALLS = 0.25
+"""Seconds before a host's next address is tried as well."""
 _REFUSAL = re.compile(rb"HTTP/1\.[01] [345]")
 _MOST_CONNECTIONS = 256
 _MOST_IDLE = 20
@@ -68,10 +70,7 @@ def environment_proxy(url: str) -> str | None:
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    """The usual sockets, each with ears."""
-
-    def __init__(self) -> None:
-        self._sockets: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()  # pyright: ignore[reportAttributeAccessIssue] - httpcore's stand-in for a missing anyio hides the real class
+    """Plain asyncio sockets. Time-outs are the caller's."""
 
     async def connect_tcp(
         self,
@@ -81,67 +80,106 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        stream = await self._sockets.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _ListeningStream(stream)
+        loop = asyncio.get_running_loop()
+        try:
+            _, stream = await loop.create_connection(_Stream, host, port, happy_eyeballs_delay=_HAPPY_EYEBALLS)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from None
+        return stream
 
 
-class _ListeningStream(httpcore.AsyncNetworkStream):
-    """Hears what comes in while a large write goes out, and keeps it for the next read."""
+class _Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
+    """One connection; it reads all the time, also while a body goes out."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-        self._heard = bytearray()
+    def __init__(self) -> None:
+        self._transport = asyncio.Transport()
+        self._received = bytearray()
+        self._changed = asyncio.Event()
+        self._full = False
+        self._ended = False
+        self._fault = ""
+
+    # What asyncio reports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if len(self._received) > _MOST_UNREAD:
+            self._transport.pause_reading()
+        self._changed.set()
+
+    def eof_received(self) -> None:
+        self._ended = True
+        self._changed.set()
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._fault = str(exc) or type(exc).__name__
+            self._received += _unread(self._transport)
+        self._ended = True
+        self._changed.set()
+
+    # What httpcore asks for
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if not self._heard:
-            return await self._stream.read(max_bytes, timeout)
-        data = bytes(self._heard[:max_bytes])
-        del self._heard[:max_bytes]
+        while not self._received and not self._ended:
+            await self._change()
+        if not self._received and self._fault:
+            raise httpcore.ReadError(self._fault)
+        data = bytes(self._received[:max_bytes])
+        del self._received[:max_bytes]
+        if not self._ended and len(self._received) <= _MOST_UNREAD:
+            self._transport.resume_reading()
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if len(buffer) < _LARGE:
-            await self._stream.write(buffer, timeout)
-            return
-        listening = asyncio.create_task(self._refused())
-        await asyncio.sleep(0)  # a reply that is there already is read before the write can fail
-        writing = asyncio.create_task(self._stream.write(buffer, timeout))
-        try:
-            await self._race(listening, writing)
-        finally:
-            await _end(listening, writing)
-
-    async def _race(self, listening: asyncio.Task[bool], writing: asyncio.Task[None]) -> None:
-        await asyncio.wait({listening, writing}, return_when=asyncio.FIRST_COMPLETED)
-        if not writing.done() and listening.result():
-            raise httpcore.WriteError("refused")  # httpcore then turns to reading the reply
-        await writing
-
-    async def _refused(self) -> bool:
-        """Listen until the server refuses (True) or says no more (False)."""
-        while not _REFUSAL.match(self._heard) and len(self._heard) < _LARGE:
-            try:
-                data = await self._stream.read(_LARGE)
-            except httpcore.NetworkError:
-                return False
-            if not data:
-                return False
-            self._heard += data
-        return _REFUSAL.match(self._heard) is not None
+        if not self._ended:
+            self._transport.write(buffer)
+        while self._full and not self._ended and not _REFUSAL.match(self._received):
+            await self._change()
+        if self._ended or self._full:
+            raise httpcore.WriteError(self._fault or "refused")  # httpcore then turns to reading the reply
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        self._transport.abort()
 
     async def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        return _ListeningStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        loop = asyncio.get_running_loop()
+        try:
+            secure = await loop.start_tls(self._transport, self, ssl_context, server_hostname=server_hostname)
+        except OSError as error:  # SSLError as well
+            raise httpcore.ConnectError(str(error) or type(error).__name__) from None
+        self._transport = cast("asyncio.Transport", secure)
+        return self
 
     def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        """Tell whether there is something to read, which on an idle connection means that it is over."""
+        if info == "is_readable":
+            return self._ended or bool(self._received)
+        return self._transport.get_extra_info(info)
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
 
 
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _unread(transport: asyncio.Transport) -> bytes:
+    """Return what the kernel still holds: asyncio stops reading when a write fails."""
+    if transport.get_extra_info("ssl_object") is not None:
+        return b""
+    try:
+        with transport.get_extra_info("socket").dup() as socket:
+            return socket.recv(_MOST_UNREAD)
+    except OSError:
+        return b""

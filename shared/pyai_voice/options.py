@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -74,8 +74,8 @@ class Endpoint(_Options):
     @model_validator(mode="after")
     def _check_url(self) -> Self:
         url = (self.base_url or self.provider.origin).rstrip("/").removesuffix(self.provider.path)
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = _address(url)
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("base_url: expected an address such as https://api.pyai.com")
         if parts.username or parts.query or parts.fragment:
             raise ValueError("base_url: no user name, query or fragment; the key goes into api_key")
@@ -205,6 +205,14 @@ class LinkOptions(_Options):
     """While somebody speaks: without a word from the server for so long, the connection is given up."""
     commit_answer: float = Field(default=5.0, gt=0)
     """For the answer to a commit, before the connection is given up."""
+
+
+def _address(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else None
+    except ValueError:  # brackets that do not match, a port that is no number
+        return None
 
 
 def _is_loopback(host: str) -> bool:

@@ -110,23 +110,22 @@ class SpeakClient:
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(reply.aclose)
-            head = await _head(reply)
-            await _check(options.response_format, reply, head)
+            if error := await _misfit(reply, options.response_format):
+                raise error
             stack.pop_all()
-        return Speech(reply, head, options, _sent_rate(reply, body.get("sample_rate"), self.endpoint))
+        return Speech(reply, options, _sent_rate(reply, body.get("sample_rate"), self.endpoint))
 
 
 class Speech:
     """The audio of one text, while it comes. Iterate it once; pcm comes in whole samples, never an empty piece."""
 
-    def __init__(self, reply: Reply, head: bytes, options: SpeakOptions, sent_rate: int) -> None:
+    def __init__(self, reply: Reply, options: SpeakOptions, sent_rate: int) -> None:
         self.request_id = reply.request_id
         """The server's name for the request, for support."""
         self.format: SpeechFormat = options.response_format
         self.sample_rate = protocol.yielded_rate(options)
         """Samples a second of pcm, wav and g711; None for the formats that say it themselves."""
         self._reply = reply
-        self._head = head
         self._pcm = _PcmConverter(sent_rate, options.sample_rate) if options.response_format == "pcm" else None
         self._ended = False
 
@@ -148,11 +147,9 @@ class Speech:
         await self._reply.aclose()
 
     async def _next(self) -> bytes:
-        chunk, self._head = self._head, b""
-        if not chunk:
-            self._ended = True  # and stays so if the next line raises
-            chunk = await self._reply.chunk()
-            self._ended = not chunk
+        self._ended = True  # and stays so if the next line raises
+        chunk = await self._reply.chunk()
+        self._ended = not chunk
         return self._pcm.feed(chunk) if self._pcm else chunk
 
 
@@ -169,23 +166,20 @@ class _PcmConverter:
         return self._resampler.feed(self._aligner.feed(chunk), last=not chunk)
 
 
-async def _head(reply: Reply) -> bytes:
-    head = b""
-    while len(head) < protocol.HEAD and (chunk := await reply.chunk()):
-        head += chunk
-    return head
-
-
-async def _check(response_format: SpeechFormat, reply: Reply, head: bytes) -> None:
+async def _misfit(reply: Reply, response_format: SpeechFormat) -> PyAIError | None:
+    head = await reply.peek(protocol.HEAD)
     if protocol.is_json(reply.media_type, head):
-        fault = read_fault(head + await reply.beginning(LARGEST_ERROR), reply.headers)
+        fault = read_fault(await reply.beginning(LARGEST_ERROR), reply.headers)
         if fault.code or fault.message:
-            raise fault_error(fault, reply)
-        raise ProtocolError("The server sent JSON instead of audio", hint=NOT_PYAI, request_id=reply.request_id)
-    if came := protocol.misfit(response_format, reply.media_type, head):
-        raise ProtocolError(
-            f"Asked for {response_format}, the server sent {came}", hint=NOT_PYAI, request_id=reply.request_id
-        )
+            return fault_error(fault, reply)
+        came = "JSON"
+    else:
+        came = protocol.misfit(response_format, reply.media_type, head)
+    if not came:
+        return None
+    return ProtocolError(
+        f"Asked for {response_format}, the server sent {came}", hint=NOT_PYAI, request_id=reply.request_id
+    )
 
 
 def _sent_rate(reply: Reply, asked: int | None, endpoint: Endpoint) -> int:

@@ -83,6 +83,8 @@ class Scripted:
                 number = len(self.requests)
                 self.requests.append(peer)
                 await self.replies[min(number, len(self.replies) - 1)](peer)
+                if not self.wants_body:
+                    break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:

@@ -140,7 +140,7 @@ async def test_a_redirect_is_an_error_and_nobody_else_gets_the_key(location: str
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.9\r\n", b"\x16\x03\x01\x00\x00", b"HTTP/9 what\r\n\r\n"])
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.9\r\n\r\n", b"\x16\x03\r\n\r\n", b"HTTP/9 what\r\n\r\n"])
 async def test_what_does_not_speak_http_is_named(greeting: bytes) -> None:
     async def reply(peer: Peer) -> None:
         await peer.send(greeting * 3)
