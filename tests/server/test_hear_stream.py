@@ -214,6 +214,7 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
             b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nx-api-key: " + local.server.api_key.encode() + b"\r\n\r\n"
         )
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
         garbage = b"\x81\x81" + bytes(4) + b"x"  # a masked text frame that is answered by an error of 150 bytes
         async with asyncio.timeout(20):
             with pytest.raises(ConnectionError):
@@ -274,7 +275,7 @@ async def test_a_connection_can_be_reset_by_the_address_of_its_client(local: Loc
 
 
 class Deaf:
-    """Middleware that takes no message after the first: as a fault for a test."""
+    """Middleware that lets no message of the application through."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -285,6 +286,36 @@ class Deaf:
                 await send(message)
 
         await self._app(scope, receive, forward)
+
+
+class Gone:
+    """Middleware under which the second message finds the client gone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent: list[Message] = []
+
+        async def forward(message: Message) -> None:
+            sent.append(message)
+            if len(sent) > 2:
+                raise OSError("gone")
+            await send(message)
+
+        await self._app(scope, receive, forward)
+
+
+async def test_a_client_that_is_gone_when_it_is_told_something_ends_the_stream_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serve(middleware=[Middleware(Gone)]) as local, local.stream() as socket:
+        assert (await read(socket))["type"] == "config_ack"
+        await socket.send(COMMIT)
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        await until_free(local)
+    assert not [record for record in caplog.records if record.name.startswith(("pyai_voice", "uvicorn"))]
 
 
 async def test_middleware_can_change_what_a_client_sees() -> None:

@@ -41,8 +41,8 @@ class _Sound:
     """Brings every voice to the same loudness, about -20 dB of full scale."""
 
 
-def _variant(voice_id: str, name: str, gender: str, bio: str, alias: str) -> Voice:
-    return Voice(voice_id, name, gender, "en-US", f"{bio} A variant of Heart with changed pitch and timbre.", (alias,))
+def _variant(voice_id: str, name: str, gender: str, bio: str, *aliases: str) -> Voice:
+    return Voice(voice_id, name, gender, "en-US", f"{bio} A variant of Heart with changed pitch and timbre.", aliases)
 
 
 _HEART = Voice(
@@ -59,7 +59,7 @@ _SOUNDS = (
     _Sound(_HEART, 1.0, 1.0, 3.0),
     _Sound(_variant("stock_willow_en_us", "Willow", "F", "Low and calm.", "alloy"), 0.85, 0.95, 3.0),
     _Sound(_variant("stock_robin_en_us", "Robin", "F", "Bright and high.", "shimmer"), 1.15, 1.06, 3.0),
-    _Sound(_variant("stock_rowan_en_us", "Rowan", "M", "Male, medium.", "echo"), 0.58, 0.87, 3.0),
+    _Sound(_variant("stock_rowan_en_us", "Rowan", "M", "Male, medium.", "echo", "fable"), 0.58, 0.87, 3.0),
     _Sound(_variant("stock_oak_en_us", "Oak", "M", "Male, deep.", "onyx"), 0.50, 0.83, 3.0),
 )
 
