@@ -13,12 +13,24 @@ from livekit.agents import Plugin
 
 from .log import logger
 from .stt import STT, SpeechStream
+from .tts import TTS, ChunkedStream, SynthesizeStream
 from .turns import turn_handling
 from .version import __version__
 
 PyAISTT = STT
+PyAITTS = TTS
 
-__all__ = ["STT", "PyAISTT", "SpeechStream", "__version__", "turn_handling"]
+__all__ = [
+    "STT",
+    "TTS",
+    "ChunkedStream",
+    "PyAISTT",
+    "PyAITTS",
+    "SpeechStream",
+    "SynthesizeStream",
+    "__version__",
+    "turn_handling",
+]
 
 
 class PyAIPlugin(Plugin):

@@ -87,3 +87,12 @@ def is_end(event: SpeechEvent) -> bool:
 
 def is_final(event: SpeechEvent) -> bool:
     return event.type is FINAL
+
+
+def all_of(error: BaseException | None) -> str:
+    """Everything that can be read of an error: itself, its fields, and what caused it."""
+    seen: list[str] = []
+    while error is not None:
+        seen += [str(error), repr(error), repr(vars(error))]
+        error = error.__cause__ or error.__context__
+    return "\n".join(seen)
