@@ -15,7 +15,7 @@ __all__ = ["TextOptions", "drop_fillers", "is_finished", "smart_format", "write_
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """How a final text is written; partials get only the vocabulary."""
+    """How a final text is written; partials are only corrected by the vocabulary."""
 
     numerals: bool = False
     """Numbers as digits; without it they stay as the recogniser wrote them (mostly words)."""
@@ -24,12 +24,11 @@ class TextOptions:
     drop_fillers: bool = False
     """Leave out um, uh, er and hmm."""
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    """Terms that near misses are corrected to."""
+    """Terms that the recogniser corrects near misses to, in partials too."""
 
 
 def write_final(text: str, options: TextOptions) -> str:
     """Return a final text as the options want it."""
-    text = options.vocabulary.correct(text)
     if options.drop_fillers:
         text = drop_fillers(text)
     if options.numerals or options.smart_format:
@@ -126,12 +125,18 @@ _UNFINISHED = frozenset(
     of to in on at by for with from about into onto over under between through during without within against
     i you he she we they it i'm you're we're they're i'd i'll i've it's there's that's
     is are was were am be been being do does did have has had can could will would shall should may might must
-    not very really just also please maybe like
+    not very really just also maybe like
     um uh umm uhh uhm er erm hmm""".split()
 )
 
 
 def is_finished(text: str) -> bool:
-    """Tell whether a text reads like a whole sentence: it ends in . ? or !, and not with a word that wants another."""
-    words = text.split()
-    return bool(words) and words[-1][-1] in ".?!" and words[-1].strip(".,?!…").lower() not in _UNFINISHED
+    """Tell whether a text reads like a whole sentence: it ends in . ? or !, and not with a word that wants another.
+
+    "Thank you" is whole, though other sentences that stop at "you" mostly are not.
+    """
+    words = text.lower().split()
+    if not words or words[-1][-1] not in ".?!":
+        return False
+    last = words[-1].strip(".,?!…")
+    return last not in _UNFINISHED or (last == "you" and words[-2:-1] == ["thank"])
