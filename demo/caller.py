@@ -16,7 +16,7 @@ from .call import CALLER, Line
 __all__ = ["SCRIPT", "Caller", "first_reading", "line_of", "recorded", "split_lines"]
 
 SCRIPT = (
-    "Hi, I would like a latte with a double shot, please.",
+    "Hi, a latte with a double shot, please.",
     "Large please, and some oat milk.",
     "Yes, thank you.",
 )

@@ -35,7 +35,7 @@ class Conversation:
     reply: str = "Hello! What can I get you?"
 
 
-_QUESTION = {"drink": "What would you like to drink?", "size": "What size would you like: small, medium or large?"}
+_QUESTION = {"drink": "What would you like to drink?", "size": "What size: small, medium or large?"}
 _CHANGE = "What would you like to change?"
 _MORE = "Can I get you anything else?"
 _SORRY = "Sorry, I did not catch that."
@@ -100,8 +100,7 @@ def _close(conversation: Conversation, intent: str) -> Conversation:
     """End the order, or hear what is wrong with it."""
     if intent == "no" and conversation.stage is Stage.CONFIRMATION:
         return replace(conversation, stage=Stage.CHANGE, reply=_CHANGE)
-    reply = f"Thank you. {_sentence(str(conversation.order))[:-1]}, coming right up."
-    return replace(conversation, stage=Stage.NOTHING, reply=reply)
+    return replace(conversation, stage=Stage.NOTHING, reply="Thank you, coming right up!")
 
 
 def _pending(conversation: Conversation) -> str:

@@ -85,7 +85,7 @@ def test_repeats_asks_for_what_is_missing_and_confirms() -> None:
     assert first.startswith("A latte with a double shot.")
     assert "size" in first
     assert second == "A large latte with a double shot and some oat milk. Is that right?"
-    assert third.startswith("Thank you. A large latte with a double shot and some oat milk")
+    assert third == "Thank you, coming right up!"
 
 
 def test_asks_for_the_drink_when_only_the_rest_is_known() -> None:
@@ -96,11 +96,11 @@ def test_takes_a_correction() -> None:
     *_, asked, changed, confirmed = replies("a small mocha", "No, that is wrong", "Make it large", "perfect")
     assert asked == "What would you like to change?"
     assert changed == "A large mocha. Is that right?"
-    assert "large mocha" in confirmed
+    assert confirmed.startswith("Thank you")
 
 
 def test_changes_nothing_when_the_caller_thinks_better_of_it() -> None:
-    assert replies("a small mocha", "No", "No, all is good")[-1].startswith("Thank you. A small mocha")
+    assert replies("a small mocha", "No", "No, all is good")[-1].startswith("Thank you")
 
 
 def test_cancels() -> None:
@@ -132,7 +132,7 @@ def test_small_talk_comes_back_to_the_open_question(before: tuple[str, ...], sai
 
 
 def test_thanks_before_the_end_do_not_end_the_order() -> None:
-    assert converse(["a latte", "Thanks"]).reply.startswith("Thank you. What size")
+    assert converse(["a latte", "Thanks"]).reply.startswith("Thank you. What size:")
 
 
 def test_waits_for_nothing_after_the_confirmation() -> None:
