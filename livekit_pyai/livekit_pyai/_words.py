@@ -17,9 +17,9 @@ from pyai_voice.events import HearEvent, SpeechStarted, Transcript, TurnEnded
 
 from ._sound import Clock
 
-__all__ = ["Segment", "empty_final", "to_api_error", "to_livekit"]
+__all__ = ["DEFAULT_LANGUAGE", "Segment", "empty_final", "to_api_error", "to_livekit"]
 
-_DEFAULT_LANGUAGE = "en"
+DEFAULT_LANGUAGE = "en"
 """What PyAI recognises where neither the options nor its transcripts name a language."""
 
 
@@ -28,7 +28,7 @@ class Segment:
     """What LiveKit has been told of the utterance that is open, and what its next events need."""
 
     clock: Clock
-    language: str = _DEFAULT_LANGUAGE
+    language: str = DEFAULT_LANGUAGE
     """Last one heard of."""
     request_id: str = ""
     """The server's name for the connection."""

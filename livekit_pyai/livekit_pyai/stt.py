@@ -29,6 +29,7 @@ from pyai_voice.hear import HearStream
 from pyai_voice.options import HearOptions, LinkOptions
 
 from ._arguments import endpoint_of, given
+from ._recordings import Recordings, is_refusal
 from ._refusal import Refusal
 from ._sound import Clock, MonoInput
 from ._words import Segment, empty_final, to_api_error, to_livekit
@@ -89,12 +90,12 @@ class STT(stt.STT[Never]):
             capabilities=stt.STTCapabilities(
                 streaming=True,
                 interim_results=self._options.interim_results,
-                offline_recognize=False,
                 keyterms=True,
                 manual_flush=True,
             )
         )
         self._endpoint = endpoint_of(api_key, base_url, insecure)
+        self._recordings = Recordings(self._endpoint)
         self._link = link
         self._keyterms: tuple[str, ...] = ()
         self._refusal = Refusal()
@@ -136,8 +137,9 @@ class STT(stt.STT[Never]):
         self._update_streams(changes)
 
     async def aclose(self) -> None:
-        """Close every stream."""
+        """Close every stream and connection."""
         await asyncio.gather(*(stream.aclose() for stream in list(self._streams)))
+        await self._recordings.aclose()
 
     async def _recognize_impl(
         self,
@@ -146,7 +148,14 @@ class STT(stt.STT[Never]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions,
     ) -> stt.SpeechEvent:
-        raise NotImplementedError("recognize")
+        options = self._effective.replace(**given({"language": language}))
+        try:
+            heard = await self._recordings.recognize(buffer, options, conn_options.timeout)
+        except PyAIError as error:
+            failure = to_api_error(error, retryable=is_refusal(error))
+        else:
+            return heard
+        raise failure  # outside the except block, so that it brings no context
 
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         self._keyterms = tuple(keyterms)
