@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from pyai_voice.errors import PyAIError
+from pyai_voice.exchange import Timeouts
 from pyai_voice.options import Endpoint, SpeakOptions
 from pyai_voice.rest import RestClient
 from pyai_voice.speak import SpeakClient
@@ -94,7 +95,7 @@ async def _transcribe(endpoint: Endpoint) -> None:
 
 
 async def _read(endpoint: Endpoint) -> None:
-    async with RestClient(endpoint, retry_window=0.1) as client:
+    async with RestClient(endpoint, timeouts=Timeouts(first_byte=0.2, gap=0.2), retry_window=0.1) as client:
         await client.catalog.me()
 
 
