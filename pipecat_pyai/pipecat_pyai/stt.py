@@ -279,6 +279,8 @@ class PyAISTTService(STTService):
         """Report what one stream after the other says, until one is closed or its failure is final."""
         while (stream := self._stream) and (error := await self._report_stream(stream)):
             await self._fail(error)
+            if not error.retryable:
+                return
 
     async def _report_stream(self, stream: HearStream) -> PyAIError | None:
         try:
@@ -345,7 +347,7 @@ class PyAISTTService(STTService):
             case Disconnected(error=error):
                 await self._report_disconnected(error)
             case AudioLost(seconds=seconds):
-                await self.push_error(f"{seconds:.1f} s of audio were lost", category=ErrorCategory.CONNECTIVITY)
+                await self._report_loss(f"{seconds:.1f} s of audio were lost")
             case Problem(error=error):
                 await self.push_error(str(error), error, category=to_local_category(error))
             case ConfigAcknowledged(warnings=warnings) if warnings and warnings != self._warnings:
@@ -353,6 +355,12 @@ class PyAISTTService(STTService):
                 logger.warning(f"{self}: PyAI could not do everything as asked: {'; '.join(warnings)}")
             case _:
                 pass
+
+    async def _report_loss(self, loss: str) -> None:
+        if self._stream and not self._stream.closed:
+            await self.push_error(loss, category=ErrorCategory.CONNECTIVITY)
+        else:  # an error tells why, or the call is over
+            logger.warning(f"{self}: {loss}")
 
     async def _report_connected(self, event: Connected) -> None:
         logger.debug(f"{self}: connected in {event.took:.2f} s, {event.replayed:.2f} s of audio to catch up")

@@ -208,10 +208,12 @@ class PyAITTSService(TTSService):
     async def _fetch(self, sentence: Sentence, client: SpeakClient, options: SpeakOptions) -> None:
         """Put a sentence's audio into it as it comes."""
         try:
-            if any(map(str.isalnum, sentence.text)):
-                await self._request(sentence, client, options)
-            else:
+            if not any(map(str.isalnum, sentence.text)):
                 sentence.add(bytes(2 * int(options.sample_rate * _PAUSE)))
+            elif self.is_usable:
+                await self._request(sentence, client, options)
+            else:  # it became so while the sentence waited for its place
+                return
             sentence.spoken = True
         except PyAIError as error:
             sentence.error = error

@@ -116,6 +116,7 @@ class Conversation:
             self._heard_at, self._heard_any = _now(), True
             for event in self._machine.receive(message, self._journal.sent_seconds):
                 self._take(event)
+            self._wishes.wake.set()  # the machine may have an answer to send
 
     def _take(self, event: HearEvent) -> None:
         self._last = event
