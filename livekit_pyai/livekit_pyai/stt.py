@@ -284,8 +284,7 @@ class SpeechStream(stt.RecognizeStream):
             case Disconnected(error=error) | Problem(error=error):
                 self._complain(error)
             case AudioLost(seconds=seconds):
-                self._reported += seconds
-                self._complain(ConnectivityError(f"{seconds:.1f} s of audio were lost: the outage was too long"))
+                self._lose(seconds)
             case _:
                 self._forward(event)
 
@@ -294,6 +293,11 @@ class SpeechStream(stt.RecognizeStream):
             self._commits = max(0, self._commits - 1)
         for speech_event in to_livekit(event, self._segment):
             self._event_ch.send_nowait(speech_event)
+
+    def _lose(self, seconds: float) -> None:
+        self._reported += seconds
+        if not self._hear.closed or self._input_ended.is_set():  # else the error that ends the stream says enough
+            self._complain(ConnectivityError(f"{seconds:.1f} s of audio could not be sent and are lost"))
 
     def _complain(self, error: PyAIError) -> None:
         """Tell the application what the stream survives."""
