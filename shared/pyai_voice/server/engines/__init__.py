@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from .vocabulary import Vocabulary
+
 __all__ = ["Priority", "Recognition", "Recognizer", "Synthesizer", "Voice", "VoiceDetector"]
 
 
@@ -39,10 +41,11 @@ class Recognizer(Protocol):
     longest: float
     """Seconds of audio it reads at once; longer audio is cut at quiet points and read piece by piece."""
 
-    async def recognize(self, pcm: bytes, priority: Priority) -> Recognition:
+    async def recognize(self, pcm: bytes, priority: Priority, vocabulary: Vocabulary | None = None) -> Recognition:
         """Return the words of one piece of audio; runs off the event loop, cancel-safe.
 
-        Raises EngineBusyError when too much work is waiting.
+        What sounds like a term of the vocabulary is written as that term. Raises EngineBusyError when too
+        much work is waiting.
         """
         ...
 

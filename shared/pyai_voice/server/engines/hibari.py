@@ -143,5 +143,5 @@ def _stretch(envelope: Array, factor: float) -> Array:
 def _pcm(wave: Array) -> bytes:
     """Return samples as bytes; what is too loud is bent, not cut."""
     loud = np.maximum(np.abs(wave) - _KNEE, 0.0)
-    bent = np.clip(wave, -_KNEE, _KNEE) + np.sign(wave) * (1 - _KNEE) * np.tanh(loud / (1 - _KNEE))
+    bent = np.clip(wave, -_KNEE, _KNEE) + np.copysign(1 - _KNEE, wave) * np.tanh(loud / (1 - _KNEE))
     return (bent * 32767).astype("<i2").tobytes()

@@ -11,11 +11,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...audio import Resampler, SampleAligner
+from ...audio import SampleAligner
 from . import Priority, Recognition, Recognizer, VoiceDetector
 from .outbox import Outbox
+from .quiet import quietest
 from .segmenter import Segmenter
 from .stability import StablePrefix
+from .stream_rate import StreamRate
 from .words import TextOptions, is_finished, write_final
 from .workers import EngineBusyError
 
@@ -24,8 +26,10 @@ __all__ = ["Endpoint", "Fact", "Listener", "ListenerOptions", "Partial", "Reason
 Reason = Literal["endpoint", "client_commit", "max_utterance", "eof"]
 """Why an utterance ended."""
 
-INVENTED_BELOW = -0.6
-"""Mean log-probability below which a text is taken for the recogniser's invention and dropped."""
+_INVENTED_BELOW, _IMPOSSIBLE_BELOW = -0.6, -1.0
+"""Mean log-probability below which a text is taken for invention: where the voice is uncertain, where it is sure."""
+_NO_VOICE, _SURE_VOICE = 0.6, 0.85
+"""Mean likelihood of speech below which it was noise, and from which the voice is sure."""
 
 _SHORT, _LONG = 0.3, 1.0
 """Seconds of silence that end a finished sentence, and one that sounds unfinished."""
@@ -36,7 +40,7 @@ _PARTIAL_EVERY = 0.15
 _REST = 3.0
 """A partial starts no sooner after the last one began than this many times what that one took."""
 _CARRY = 4.0
-"""Seconds at the end of the longest utterance in which a quiet point to cut is looked for."""
+"""Seconds at the end of the longest utterance in which the quiet point to cut it is looked for."""
 _PIECE = 0.1
 """Seconds of audio that are heard at once, before others get their turn."""
 _PIECES = 100
@@ -81,6 +85,9 @@ class Endpoint:
     audio_ms: int
     """How long the speech lasted, without the silence around it, in milliseconds."""
     reason: Reason
+    """Why it is over."""
+    began_ms: int
+    """Where the speech began, in milliseconds; it ended ``audio_ms`` later."""
 
 
 Fact = Partial | Endpoint
@@ -114,7 +121,7 @@ class Listener:
         self._options = options
         self._segmenter = Segmenter(detector)
         self._aligner = SampleAligner()
-        self._resampler = self._new_resampler()
+        self._rate = StreamRate(options.sample_rate, detector.rate)
         self._unheard = bytearray()
         self._inbox = asyncio.Queue[bytes | Reason | None](_PIECES)
         self._outbox = Outbox[Fact]()
@@ -156,13 +163,13 @@ class Listener:
     async def aclose(self) -> None:
         """Stop at once; untold facts are lost. Safe to call twice."""
         self._task.cancel()
-        await asyncio.wait([self._task])
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def __aiter__(self) -> AsyncIterator[Fact]:
         """Yield every fact in order; raise what the engines raised."""
         while (fact := await self._outbox.take()) is not None:
             yield fact
-        if self._task.done() and not self._task.cancelled():
+        if not self._task.cancelled():
             self._task.result()
 
     # -- the stream's own task ----------------------------------------------------------------
@@ -180,7 +187,7 @@ class Listener:
                 self._inbox.get_nowait()
 
     async def _hear(self, pcm: bytes) -> None:
-        self._unheard += self._resampler.feed(pcm)
+        self._unheard += self._rate.feed(pcm)
         size = self._segmenter.frame_bytes
         while len(self._unheard) >= size:
             frame = bytes(self._unheard[:size])
@@ -196,7 +203,7 @@ class Listener:
         if segment.silence >= longest:
             await self._end("endpoint")
         elif segment.length >= self._options.max_utterance:
-            await self._end("max_utterance")
+            await self._end("max_utterance", carry=self._quiet_tail())
         elif segment.silence >= max(_LOOK_AFTER, shortest - _LOOK_AHEAD):
             await self._look_ahead(segment.silence >= shortest)
         else:
@@ -216,9 +223,15 @@ class Listener:
     def _look_meanwhile(self) -> None:
         now = asyncio.get_running_loop().time()
         due = self._heard_at_look + _PARTIAL_EVERY * self._segmenter.rate
-        busy = self._look is not None and not self._look.task.done()
-        if self._options.interim_results and not busy and self._segmenter.position >= due and now >= self._rest_until:
+        if self._options.interim_results and self._idle and self._segmenter.position >= due and now >= self._rest_until:
             self._start_look(Priority.PARTIAL)
+
+    @property
+    def _idle(self) -> bool:
+        if self._look is None or not self._look.task.done():
+            return self._look is None
+        self._look.task.result()  # raises what the engines raised
+        return True
 
     def _final_look(self) -> _Look:
         """Return the reading of everything said so far; a reading of less is dropped, it never delays this one."""
@@ -232,7 +245,7 @@ class Listener:
         segment = self._segmenter
         self._heard_at_look = segment.position
         covers = segment.voiced_until if priority is Priority.FINAL else -1
-        self._look = _Look(covers, asyncio.create_task(self._read(segment.speech, segment.position, priority)))
+        self._look = _Look(covers, asyncio.create_task(self._read(segment.speech, priority)))
         return self._look
 
     def _drop_look(self) -> None:
@@ -240,11 +253,11 @@ class Listener:
             self._look.task.cancel()
         self._look = None
 
-    async def _read(self, speech: bytes, position: int, priority: Priority) -> Recognition:
-        loop = asyncio.get_running_loop()
+    async def _read(self, speech: bytes, priority: Priority) -> Recognition:
+        loop, position = asyncio.get_running_loop(), self._heard_at_look
         began = loop.time()
         try:
-            recognition = await self._recognizer.recognize(speech, priority)
+            recognition = await self._recognizer.recognize(speech, priority, self._options.text.vocabulary)
         except EngineBusyError:
             if priority is Priority.FINAL:
                 raise
@@ -256,12 +269,14 @@ class Listener:
 
     def _tell_partial(self, text: str, position: int) -> None:
         if text and self._options.interim_results:
-            corrected = self._options.text.vocabulary.correct(text)
-            self._outbox.offer(Partial(*self._prefix.update(corrected), self._ms(position)))
+            self._outbox.offer(Partial(*self._prefix.update(text), self._ms(position)))
             self._told = True
 
     def _accepted(self, recognition: Recognition) -> str:
-        return recognition.text if recognition.log_probability >= INVENTED_BELOW else ""
+        voice = self._segmenter.likelihood
+        lowest = _IMPOSSIBLE_BELOW if voice >= _SURE_VOICE else _INVENTED_BELOW
+        believed = voice >= _NO_VOICE and recognition.log_probability >= lowest
+        return recognition.text if believed and any(map(str.isalnum, recognition.text)) else ""
 
     # -- the end of an utterance ----------------------------------------------------------------
 
@@ -269,29 +284,39 @@ class Listener:
         if self._flush():
             await self._end(reason)
         else:
-            await self._outbox.put(Endpoint("", self._ms(self._segmenter.position), 0, reason))
+            await self._tell_end("", reason)
 
     def _flush(self) -> bool:
         """Take in what the resampler and the last incomplete frame hold back; tell whether there is speech."""
-        rest = bytes(self._unheard) + self._resampler.feed(b"", last=True)
+        rest = bytes(self._unheard) + self._rate.flush()
         self._unheard.clear()
-        self._resampler = self._new_resampler()
         return self._segmenter.force(rest)
 
-    async def _end(self, reason: Reason) -> None:
+    async def _end(self, reason: Reason, carry: bytes = b"") -> None:
+        """Tell the utterance's final text; ``carry``, its last part, opens the next one."""
         segment = self._segmenter
-        look = self._final_look()
-        text = write_final(self._accepted(await look.task), self._options.text)
+        if carry:
+            self._drop_look()
+            segment.drop(carry)
+        text = write_final(self._accepted(await self._final_look().task), self._options.text)
         if text or self._told or reason in ("client_commit", "eof"):
-            voiced = round(1000 * segment.voiced)
-            await self._outbox.put(Endpoint(text, self._ms(segment.position), voiced, reason))
-        segment.close()
+            await self._tell_end(text, reason)
+        segment.close(carry)
         self._look, self._told, self._prefix = None, False, StablePrefix()
         self._heard_at_look = segment.position
 
+    def _quiet_tail(self) -> bytes:
+        """Return the end of a long utterance, from the quietest point on."""
+        speech = self._segmenter.speech
+        size = 2 * round(_CARRY * self._segmenter.rate)
+        return speech[len(speech) - size + 2 * quietest(speech[-size:], self._segmenter.rate) :]
+
+    async def _tell_end(self, text: str, reason: Reason) -> None:
+        segment = self._segmenter
+        now = self._ms(segment.position)
+        began = self._ms(segment.began) if segment.speaking else now
+        voiced = self._ms(segment.voiced_until) - began if segment.speaking else 0
+        await self._outbox.put(Endpoint(text, now, voiced, reason, began))
+
     def _ms(self, position: int) -> int:
         return 1000 * position // self._segmenter.rate
-
-    def _new_resampler(self) -> Resampler:
-        rate = self._options.sample_rate
-        return Resampler(rate, self._segmenter.rate, quality="QQ" if rate < self._segmenter.rate else "MQ")

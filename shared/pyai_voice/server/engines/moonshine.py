@@ -12,9 +12,11 @@ import numpy.typing as npt
 from ...errors import ConfigurationError
 from . import Priority, Recognition
 from .moonshine_model import FILES, MoonshineModel
+from .quiet import quietest
+from .vocabulary import Vocabulary
 from .workers import Job, Workers
 
-__all__ = ["Moonshine", "find_moonshine"]
+__all__ = ["Moonshine", "find_moonshine", "split_at_quiet"]
 
 _PACKAGE, _VERSION = "moonshine_voice", "0.1.0"
 _SHA256 = {
@@ -74,16 +76,20 @@ class Moonshine:
         self._workers = workers
         self._model = MoonshineModel(_checked(folder) if folder else find_moonshine())
 
-    async def recognize(self, pcm: bytes, priority: Priority) -> Recognition:
+    async def recognize(self, pcm: bytes, priority: Priority, vocabulary: Vocabulary | None = None) -> Recognition:
         """Return the words of pcm16 mono at 16 kHz; longer than 20 s is cut at quiet points and joined."""
-        return await self._workers.run(priority, lambda job: self._recognize(pcm, job))
+        return await self._workers.run(priority, lambda job: self._recognize(pcm, vocabulary, job))
 
-    def _recognize(self, pcm: bytes, job: Job) -> Recognition:
-        samples = np.divide(np.frombuffer(pcm, "<i2"), 32768, dtype=np.float32)
-        pieces = [self._model.decode(piece, lambda: job.cancelled) for piece in split_at_quiet(samples) if piece.size]
+    def _recognize(self, pcm: bytes, vocabulary: Vocabulary | None, job: Job) -> Recognition:
+        pieces = [self._model.decode(_samples(piece), lambda: job.cancelled) for piece in split_at_quiet(pcm)]
         tokens = sum(piece.tokens for piece in pieces)
         score = sum(piece.log_probability * piece.tokens for piece in pieces) / tokens if tokens else 0.0
-        return Recognition(" ".join(piece.text for piece in pieces if piece.text), score)
+        text = " ".join(piece.text for piece in pieces if piece.text)
+        return Recognition(vocabulary.correct(text) if vocabulary else text, score)
+
+
+def _samples(pcm: bytes) -> npt.NDArray[np.float32]:
+    return np.divide(np.frombuffer(pcm, "<i2"), 32768, dtype=np.float32)
 
 
 def _checked(folder: Path) -> Path:
@@ -97,17 +103,12 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def split_at_quiet(samples: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-    """Cut audio at 16 kHz into pieces of at most 20 s, each cut in the quietest fifth of a second."""
-    pieces = list[npt.NDArray[np.float32]]()
-    while samples.size > _LONGEST * _RATE:
-        cut = _quietest(samples[int(_EARLIEST_CUT * _RATE) : int(_LONGEST * _RATE)]) + int(_EARLIEST_CUT * _RATE)
-        pieces.append(samples[:cut])
-        samples = samples[cut:]
-    return [*pieces, samples]
-
-
-def _quietest(samples: npt.NDArray[np.float32]) -> int:
-    width = _RATE // 5
-    energy = np.cumsum(np.concatenate([np.zeros(1), np.square(samples, dtype=np.float64)]))
-    return int(np.argmin(energy[width:] - energy[:-width])) + width // 2
+def split_at_quiet(pcm: bytes) -> list[bytes]:
+    """Cut pcm16 at 16 kHz into pieces of at most 20 s, each at the quietest point of its last 8 s."""
+    earliest, longest = (2 * round(seconds * _RATE) for seconds in (_EARLIEST_CUT, _LONGEST))
+    pieces = list[bytes]()
+    while len(pcm) > longest:
+        cut = earliest + 2 * quietest(pcm[earliest:longest], _RATE)
+        pieces.append(pcm[:cut])
+        pcm = pcm[cut:]
+    return [*pieces, pcm] if pcm else pieces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from statistics import fmean
 
 from . import VoiceDetector
 
@@ -10,28 +11,32 @@ __all__ = ["Segmenter"]
 
 _ON, _OFF = 0.5, 0.35
 _FRAMES_TO_START = 2
+_BEFORE_ONSET = 0.4
+"""Seconds kept from before the onset; on a telephone line the detector needs 0.2 s more to be sure."""
 _SAMPLE_WIDTH = 2
 
 
 class Segmenter:
-    """Holds the open segment: the audio from a quarter of a second before the onset until now.
+    """Holds the open segment: the audio from a little before the onset until now.
 
     All lengths and positions are samples at the detector's rate. Source of the thresholds: Silero's own
     advice (on above 0.5, off below 0.35), two frames to start.
     """
 
-    def __init__(self, detector: VoiceDetector, before_onset: float = 0.25) -> None:
+    def __init__(self, detector: VoiceDetector, before_onset: float = _BEFORE_ONSET) -> None:
         self._detector = detector
         self.rate = detector.rate
         self.frame_bytes = detector.frame * _SAMPLE_WIDTH
         kept = _FRAMES_TO_START + round(before_onset * detector.rate / detector.frame)
-        self._before: deque[tuple[bytes, bool]] = deque(maxlen=kept)
+        self._before: deque[tuple[bytes, float]] = deque(maxlen=kept)
         self._speech: bytearray | None = None
         self.position = 0
         """How much audio has been heard."""
-        self._began = 0
+        self.began = 0
+        """Where the open segment's speech began."""
         self.voiced_until = 0
         """Where the latest frame of speech ended."""
+        self._likely = list[float]()
 
     @property
     def speaking(self) -> bool:
@@ -46,12 +51,13 @@ class Segmenter:
     @property
     def length(self) -> float:
         """Seconds since the onset of the open segment."""
-        return (self.position - self._began) / self.rate
+        return (self.position - self.began) / self.rate
 
     @property
-    def voiced(self) -> float:
-        """Seconds from the onset to the latest frame of speech."""
-        return (self.voiced_until - self._began) / self.rate
+    def likelihood(self) -> float:
+        """How likely the open segment is speech, 0 to 1: the mean of its frames up to the latest of speech."""
+        frames = max(1, (self.voiced_until - self.began) // self._detector.frame)
+        return fmean(self._likely[:frames]) if self._likely else 0.0
 
     @property
     def speech(self) -> bytes:
@@ -64,20 +70,22 @@ class Segmenter:
         self.position += self._detector.frame
         if self._speech is not None:
             self._speech += frame
+            self._likely.append(likely)
             if likely >= _OFF:
                 self.voiced_until = self.position
             return
-        self._before.append((frame, likely > _ON))
+        self._before.append((frame, likely))
         if self._onset_frames() == _FRAMES_TO_START:
             self._open()
 
     def _onset_frames(self) -> int:
-        return sum(voiced for _, voiced in list(self._before)[-_FRAMES_TO_START:])
+        return sum(likely > _ON for _, likely in list(self._before)[-_FRAMES_TO_START:])
 
     def _open(self) -> None:
         self._speech = bytearray(b"".join(frame for frame, _ in self._before))
+        self._likely = [likely for _, likely in self._before][-_FRAMES_TO_START:]
         self._before.clear()
-        self._began = self.position - _FRAMES_TO_START * self._detector.frame
+        self.began = self.position - _FRAMES_TO_START * self._detector.frame
         self.voiced_until = self.position
 
     def force(self, rest: bytes) -> bool:
@@ -85,15 +93,24 @@ class Segmenter:
 
         Returns whether a segment is open now.
         """
-        if self._speech is None and any(voiced for _, voiced in self._before):
+        if self._speech is None and any(likely > _ON for _, likely in self._before):
             self._open()
         self.position += len(rest) // _SAMPLE_WIDTH
         if self._speech is not None:
             self._speech += rest
         return self.speaking
 
+    def drop(self, tail: bytes) -> None:
+        """Take the last part out of the open segment again."""
+        assert self._speech is not None
+        del self._speech[-len(tail) :]
+        self.voiced_until = min(self.voiced_until, self.position - len(tail) // _SAMPLE_WIDTH)
+
     def close(self, carry: bytes = b"") -> None:
-        """End the open segment; with ``carry`` its last part opens the next one."""
+        """End the open segment; ``carry`` opens the next one."""
         self._before.clear()
         self._speech = bytearray(carry) if carry else None
-        self._began = self.position - len(carry) // _SAMPLE_WIDTH
+        samples = len(carry) // _SAMPLE_WIDTH
+        self.began = self.position - samples
+        self.voiced_until = self.position
+        self._likely = self._likely[-(samples // self._detector.frame) :]
