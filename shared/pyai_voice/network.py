@@ -28,8 +28,8 @@ _HAPPY_EYEBALLS = 0.25
 _REFUSAL = re.compile(rb"HTTP/1\.[01] [345]")
 _MOST_CONNECTIONS = 256
 _MOST_IDLE = 20
-_KEEP_ALIVE = 120.0
-"""Seconds that an idle connection is kept."""
+_KEEP_ALIVE = 60.0
+"""Seconds that an idle connection is kept: less than servers usually keep theirs, so that we close first."""
 
 
 def connection_pool(tls: SSLContext | None, proxy: str | None) -> httpcore.AsyncConnectionPool:

@@ -6,6 +6,7 @@ Above: :mod:`pyai_voice.http` and :mod:`pyai_voice.speak`, who say what is worth
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,8 @@ _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 2.0
 _SPREAD = 0.25
 """Seconds over which all who waited for one hold-off spread."""
+
+_logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -44,6 +47,7 @@ async def retried(
         wait = delay(number, first=_FIRST_DELAY, longest=_LONGEST_DELAY)
         if not worth(failure) or time.monotonic() + max(wait, failure.retry_after or 0.0) > limit:
             raise failure
+        _logger.info("Trying again: %s", failure)
         await asyncio.sleep(wait)
         number += 1
 

@@ -381,6 +381,25 @@ async def test_a_slow_listener_is_no_stall() -> None:
             assert first + b"".join([pcm async for pcm in speech]) == SAMPLES * 2
 
 
+async def test_a_slow_listener_slows_the_server_down_and_loses_nothing() -> None:
+    sent = asyncio.Event()
+
+    async def reply(peer: Peer) -> None:
+        await peer.head()
+        for number in range(2000):
+            await peer.chunk(bytes([number % 251]) * 16_000)
+        await peer.end()
+        sent.set()
+
+    async with speaker(reply) as (client, _), client.stream("Hello.", PCM) as speech:
+        audio = bytearray(await anext(speech))
+        await asyncio.sleep(0.3)  # time in which 32 MB would come if nobody minded
+        assert not sent.is_set()
+        async for pcm in speech:
+            audio += pcm
+    assert audio == b"".join(bytes([number % 251]) * 16_000 for number in range(2000))
+
+
 @pytest.mark.conforms("S-04")
 @pytest.mark.parametrize("rate", [24000, 22050])
 async def test_a_body_cut_in_mid_sample_is_an_error_and_no_sample_comes_twice(rate: int) -> None:
