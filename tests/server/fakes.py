@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from pyai_voice.server.engines import Priority, Recognition, Voice
 from pyai_voice.server.engines.load import Engines
+from pyai_voice.server.engines.vocabulary import Vocabulary
 from pyai_voice.server.engines.workers import Workers
 
 RATE = 16000
@@ -28,7 +29,7 @@ class CountingRecognizer:
         self.error: Exception | None = None
         self.heard = 0
 
-    async def recognize(self, pcm: bytes, priority: Priority) -> Recognition:
+    async def recognize(self, pcm: bytes, priority: Priority, vocabulary: Vocabulary | None = None) -> Recognition:
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
@@ -36,7 +37,8 @@ class CountingRecognizer:
         samples = struct.unpack(f"<{len(pcm) // 2}h", pcm)
         words = math.ceil(sum(abs(sample) > 100 for sample in samples) / RATE / WORD - 0.05)
         text = " ".join(f"w{number + 1}" for number in range(words))
-        return Recognition(f"{text}." if text else "", -0.1)
+        text = f"{text}." if text else ""
+        return Recognition(vocabulary.correct(text) if vocabulary else text, -0.1)
 
 
 class LoudnessDetector:

@@ -228,6 +228,36 @@ async def test_a_client_that_leaves_ends_the_synthesis_and_frees_its_place() -> 
                 await local.get("/v1/me")
 
 
+async def test_a_client_that_reads_nothing_is_cut_off_and_frees_its_place() -> None:
+    async with serve(Settings(max_requests=1, send_stall=0.1)) as local:
+        host, port = local.server.base_url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+        body = b'{"response_format":"pcm","sample_rate":48000,"input":"%s"}' % b" ".join([b"x" * 400] * 10)
+        head = f"POST {SPEECH} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {local.server.api_key}\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        async with asyncio.timeout(20):
+            await synthesizer(local).ended.wait()
+            while local.server.app.state.requests.taken:
+                await local.get("/v1/me")
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert not answer.endswith(b"\r\n0\r\n\r\n")  # a cut body is not a whole one
+        writer.close()
+
+
+async def test_a_body_that_does_not_go_on_is_given_up() -> None:
+    async with serve(Settings(receive_stall=0.1)) as local:
+        host, port = local.server.base_url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST {SPEECH} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {local.server.api_key}\r\n"
+        writer.write(f"{head}Content-Length: 100\r\n\r\n".encode() + b'{"input":')
+        async with asyncio.timeout(20):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"request_timeout" in answer
+        writer.close()
+
+
 def test_resampling_keeps_the_length_however_it_is_split() -> None:
     pcm = tone(0.5, 24000)
     stream = Stream(FORMATS["pcm"], 24000, 8000)

@@ -20,7 +20,7 @@ from .auth import KeyRing
 from .catalog import models, openrouter_models, voice, voices
 from .hear import HearSession, hear_stream
 from .identity import me, sandbox_keys
-from .limits import RequestId, Slots
+from .limits import Patience, RequestId, Slots
 from .refusals import error_response, handlers, unknown_route
 from .settings import Settings
 from .speech import speech
@@ -39,7 +39,11 @@ def create_app(engines: Engines, settings: Settings | None = None, middleware: S
     ``sessions``, the open Hear streams, and ``abort``, which resets the connection of a client's address.
     """
     settings = settings or Settings()
-    app = Starlette(routes=_routes(), middleware=[Middleware(RequestId), *middleware], exception_handlers=handlers)
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(Patience), Middleware(RequestId), *middleware],
+        exception_handlers=handlers,
+    )
     app.state.settings = settings
     app.state.engines = engines
     app.state.keys = KeyRing(settings.data)

@@ -1,17 +1,22 @@
-"""Bounds: how many at once, how many bytes a body may have, and the request id on every answer."""
+"""Bounds: how many at once, how many bytes a body may have, how long a client may stall; and request ids."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import service_error
 
-__all__ = ["RequestId", "Slots", "limited"]
+if TYPE_CHECKING:
+    from .settings import Settings
+
+__all__ = ["Patience", "RequestId", "Slots", "limited"]
 
 _RETRY_AFTER = 1.0
 _DISCARDED = 16
@@ -41,27 +46,67 @@ class Slots:
 
 
 def limited(request: Request, limit: int) -> Request:
-    """Return the request with a bounded body: reading more than ``limit`` bytes raises ``payload_too_large``."""
-    return Request(request.scope, _LimitedReceive(request.receive, limit))
+    """Return the request with a bounded body.
+
+    Reading it raises RequestError ``payload_too_large`` after ``limit`` bytes, and ServerError ``request_timeout``
+    (408) when the client does not go on.
+    """
+    return Request(request.scope, _LimitedReceive(request.receive, limit, request.app.state.settings.receive_stall))
 
 
 class _LimitedReceive:
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, stall: float) -> None:
         self._receive = receive
         self._limit = limit
+        self._stall = stall
         self._size = 0
 
     async def __call__(self) -> Message:
-        message = await self._receive()
-        self._size += len(message.get("body", b""))
+        message = await self._next()
         if self._size <= self._limit:
             return message
         while message.get("more_body") and self._size <= _DISCARDED * self._limit:
-            message = await self._receive()
-            self._size += len(message.get("body", b""))
+            message = await self._next()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         raise service_error(f"The body is larger than {self._limit} bytes", code="payload_too_large")
+
+    async def _next(self) -> Message:
+        try:
+            async with asyncio.timeout(self._stall):
+                message = await self._receive()
+        except TimeoutError:
+            message = None
+        if message is None:
+            raise service_error("The rest of the body did not come", code="request_timeout", status=408)
+        self._size += len(message.get("body", b""))
+        return message
+
+
+class Patience:
+    """Cuts a client off that does not read what it is sent, so that it cannot hold its place for ever."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        await self._app(scope, receive, send if scope["type"] == "lifespan" else _PatientSend(scope, send))
+
+
+class _PatientSend:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        state = self._scope["app"].state
+        settings: Settings = state.settings
+        try:
+            async with asyncio.timeout(settings.send_stall):
+                await self._send(message)
+        except TimeoutError:
+            state.abort(self._scope["client"])  # the application is told as of any client that has gone
 
 
 class RequestId:

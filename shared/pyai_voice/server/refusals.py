@@ -50,6 +50,8 @@ def error_response(error: ServiceError, connection: HTTPConnection) -> Response:
     status = _status(error)
     request_id = connection.scope.get("pyai.request_id", "")
     headers = {} if error.retry_after is None else {"Retry-After": str(math.ceil(error.retry_after))}
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"
     if _CONTROL_PLANE.match(connection.url.path):
         return JSONResponse(_problem(error, status, request_id), status, headers, "application/problem+json")
     return JSONResponse({"error": _openai(error)}, status, headers)
@@ -95,7 +97,7 @@ async def _refuse(connection: HTTPConnection, error: Exception) -> Any:  # a res
         await connection.send_denial_response(error_response(error, connection))
     else:
         await connection.accept()
-        await connection.close(close_code(error, settings.refuse), error.message[:100])
+        await connection.close(close_code(error, settings.refuse), error.code)
     return None
 
 

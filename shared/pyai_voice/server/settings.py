@@ -34,6 +34,8 @@ class Settings:
     """Characters of a speech request."""
     send_stall: float = 10.0
     """Seconds after which a client that reads nothing is cut off."""
+    receive_stall: float = 30.0
+    """Seconds after which a client that does not go on with its upload is given up."""
     legacy_default: bool = True
     """Speak ``fusion-v0`` to a stream that names no protocol, as the service does; False: ``pyai-hear-v1``."""
     refuse: Literal["http", "policy", "private"] = "http"
