@@ -8,6 +8,7 @@ thrown away with it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import Iterable
 from ssl import SSLContext
@@ -81,8 +82,10 @@ class _Backend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
+        delay = _HAPPY_EYEBALLS if isinstance(loop, asyncio.BaseEventLoop) else None  # uvloop does not know the word
+        connect = functools.partial(loop.create_connection, _Stream, host, port)
         try:
-            _, stream = await loop.create_connection(_Stream, host, port, happy_eyeballs_delay=_HAPPY_EYEBALLS)
+            _, stream = await (connect(happy_eyeballs_delay=delay) if delay else connect())
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from None
         return stream
@@ -181,5 +184,5 @@ def _unread(transport: asyncio.Transport) -> bytes:
     try:
         with transport.get_extra_info("socket").dup() as socket:
             return socket.recv(_MOST_UNREAD)
-    except OSError:
+    except (OSError, TypeError):  # TypeError: uvloop's sockets cannot do this
         return b""
