@@ -289,10 +289,11 @@ class SpeechStream(stt.RecognizeStream):
                 self._forward(event)
 
     def _forward(self, event: HearEvent) -> None:
-        if isinstance(event, TurnEnded) and event.committed:
-            self._commits = max(0, self._commits - 1)
         for speech_event in to_livekit(event, self._segment):
             self._event_ch.send_nowait(speech_event)
+        if isinstance(event, TurnEnded):
+            self._commits = max(0, self._commits - event.committed)
+            self._report_usage()  # a session that closes stops counting before it closes its stream
 
     def _lose(self, seconds: float) -> None:
         self._reported += seconds

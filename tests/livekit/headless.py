@@ -1,0 +1,126 @@
+"""A LiveKit AgentSession without a room: a microphone and a loudspeaker in memory, and a brain that echoes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, ChatMessage, CloseEvent, llm
+from livekit.agents.llm import ChatChunk, ChoiceDelta
+from livekit.agents.voice import io
+
+from .helpers import frames
+
+
+class Microphone(io.AudioInput):
+    """Gives the frames that were put into it, as fast as they are taken."""
+
+    def __init__(self) -> None:
+        super().__init__(label="microphone")
+        self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
+
+    def speak(self, seconds: float, **kind: int) -> None:
+        for frame in frames(seconds, **kind):
+            self._frames.put_nowait(frame)
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        return await self._frames.get()
+
+
+class Loudspeaker(io.AudioOutput):
+    """Keeps what it is given, and says at once that it was played."""
+
+    def __init__(self) -> None:
+        super().__init__(label="loudspeaker", capabilities=io.AudioOutputCapabilities(pause=False))
+        self.pcm = bytearray()
+        self.played = asyncio.Event()
+        self._seconds = 0.0
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        await super().capture_frame(frame)
+        if not self._seconds:
+            self.on_playback_started(created_at=time.time())
+        self.pcm += frame.data.tobytes()
+        self._seconds += frame.duration
+
+    def flush(self) -> None:
+        super().flush()
+        self._finish(interrupted=False)
+
+    def clear_buffer(self) -> None:
+        self._finish(interrupted=True)
+
+    def _finish(self, *, interrupted: bool) -> None:
+        if self._seconds:
+            position, self._seconds = self._seconds, 0.0
+            self.on_playback_finished(playback_position=position, interrupted=interrupted)
+            self.played.set()
+
+
+class Echo(llm.LLM):
+    """Says back what the user said; ``asked`` has every text it was called with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+
+    def chat(self, *, chat_ctx: llm.ChatContext, tools=None, conn_options=None, **_: Any) -> llm.LLMStream:
+        return _EchoStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+
+
+class _EchoStream(llm.LLMStream):
+    async def _run(self) -> None:
+        assert isinstance(self._llm, Echo)
+        said = next((m.text_content or "" for m in reversed(self._chat_ctx.messages()) if m.role == "user"), "")
+        self._llm.asked.put_nowait(said)
+        reply = f"You said: {said} Anything else?"
+        self._event_ch.send_nowait(ChatChunk(id="echo", delta=ChoiceDelta(role="assistant", content=reply)))
+
+
+class Call:
+    """A running session and everything that comes out of it."""
+
+    def __init__(self, session: AgentSession) -> None:
+        self.session = session
+        self.microphone = Microphone()
+        self.loudspeaker = Loudspeaker()
+        self.closed: asyncio.Future[CloseEvent] = asyncio.get_running_loop().create_future()
+        self._users: asyncio.Queue[ChatMessage] = asyncio.Queue()
+        session.input.audio = self.microphone
+        session.output.audio = self.loudspeaker
+        session.on("conversation_item_added", self._item)
+        session.on("close", self._close)
+
+    async def user(self) -> ChatMessage:
+        """Return the next thing that the session takes for said by the user."""
+        async with asyncio.timeout(15):
+            return await self._users.get()
+
+    def nothing_more(self) -> bool:
+        return self._users.empty()
+
+    def _item(self, event: Any) -> None:
+        if isinstance(event.item, ChatMessage) and event.item.role == "user":
+            self._users.put_nowait(event.item)
+
+    def _close(self, event: CloseEvent) -> None:
+        if not self.closed.done():
+            self.closed.set_result(event)
+
+
+@asynccontextmanager
+async def call(**options: Any) -> AsyncIterator[Call]:
+    """Run an AgentSession for as long as the context lasts."""
+    options = {"llm": Echo(), "tts": NOT_GIVEN, "vad": None, "aec_warmup_duration": None, **options}
+    session = AgentSession(**options)
+    running = Call(session)
+    await session.start(Agent(instructions="Echo."), record=False)
+    try:
+        yield running
+    finally:
+        async with asyncio.timeout(15):
+            await session.aclose()
