@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from .call import Call
 
-__all__ = ["BOTS", "Connect"]
+__all__ = ["BOTS", "Connect", "load_bots"]
 
 Connect = Callable[[Call], AbstractAsyncContextManager[None]]
 """Runs a bot on a call for as long as the context lasts."""
@@ -30,4 +31,12 @@ def _livekit(call: Call) -> AbstractAsyncContextManager[None]:
 
 
 BOTS: dict[str, Connect] = {"Pipecat": _pipecat, "LiveKit": _livekit}
-"""Framework -> how to call its bot. A framework is imported when its bot is called."""
+"""Framework -> how to call its bot. A framework is imported when its bot is called, or before by load_bots."""
+
+
+def load_bots() -> None:
+    """Import both bots now, with their frameworks; it takes a few seconds."""
+    for name in ("headless.pipecat", "headless.livekit"):
+        importlib.import_module(f".{name}", __package__)
+    for name in ("pipecat_bot", "livekit_agent"):
+        importlib.import_module(f"examples.{name}")

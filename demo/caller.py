@@ -16,7 +16,7 @@ from .call import CALLER, Line
 __all__ = ["SCRIPT", "Caller", "first_reading", "line_of", "recorded", "split_lines"]
 
 SCRIPT = (
-    "Hi, a latte with a double shot, please.",
+    "Hi, I would like a latte, please.",
     "Large please, and some oat milk.",
     "Yes, thank you.",
 )

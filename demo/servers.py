@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .bots import load_bots
 from .call import CallError
 from .child import child
 
 __all__ = ["Services", "services"]
 
+_HEAD_START = 0.05
 _READY = 60.0
 """Seconds that a local server has to load its models."""
 
@@ -39,12 +42,20 @@ async def services(log: Path) -> AsyncGenerator[Services]:
         local = "PYAI_API_KEY" not in os.environ
         if local and "PYAI_BASE_URL" in os.environ:
             raise CallError("PYAI_BASE_URL is set but PYAI_API_KEY is not: set it too, or unset both")
+        starts: list[AbstractAsyncContextManager[None]] = []
         if offline:
-            await stack.enter_async_context(_local("The offline brain", log, "demo.brain"))
+            starts.append(_local("The offline brain", log, "demo.brain"))
         if local:
-            await stack.enter_async_context(_local("The local PyAI server", log, "pyai_voice.cli", "serve"))
+            starts.append(_local("The local PyAI server", log, "pyai_voice.cli", "serve"))
+        await asyncio.gather(*map(stack.enter_async_context, starts), _load_bots())
         os.environ.setdefault("OPENAI_API_KEY", "none")
         yield Services(_voice(local), _brain(offline), offline)
+
+
+async def _load_bots() -> None:
+    """Import the frameworks while the servers load their models; LiveKit wants it in this thread."""
+    await asyncio.sleep(_HEAD_START)
+    load_bots()
 
 
 @asynccontextmanager

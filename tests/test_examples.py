@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import subprocess
 import sys
-import warnings
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -18,15 +16,15 @@ from demo.caller import line_of
 from demo.servers import Services, services
 from pyai_voice.options import Endpoint, SpeakOptions
 from pyai_voice.speak import SpeakClient
+from tests.frameworks import frameworks_leave_http_clients_open, import_quietly
 
-with warnings.catch_warnings():  # Pipecat warns of its own deprecated classes when it is imported for the first time
-    warnings.simplefilter("ignore")
-    importlib.import_module("examples.pipecat_bot")
-    importlib.import_module("examples.livekit_agent")
+__all__ = ["frameworks_leave_http_clients_open"]
+
+import_quietly("examples.pipecat_bot", "examples.livekit_agent")
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 LONGEST = 80
-SAID = "A large latte with oat milk, please."
+SAID = "I would like a large cappuccino, please."
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -50,8 +48,8 @@ async def test_a_bot_greets_hears_an_order_and_repeats_it(local: Services, frame
         exchange = await call.say(line_of(pcm, CALLER, SAID))
     assert local.offline
     assert " ".join(greeting.reply) == "Hello! What can I get you?"
-    assert "latte" in " ".join(exchange.heard).lower(), transcript
-    assert "large latte with oat milk" in " ".join(exchange.reply), transcript
+    assert "cappuccino" in " ".join(exchange.heard).lower(), transcript
+    assert "large cappuccino" in " ".join(exchange.reply), transcript
     check(exchange)
 
 
@@ -71,7 +69,7 @@ def test_an_example_is_short_enough_to_start_from(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "missing"), [("pipecat_bot.py", "fastapi"), ("livekit_agent.py", "livekit")])
 def test_an_example_starts_as_its_user_starts_it(name: str, missing: str) -> None:
-    pytest.importorskip(missing, reason=f"the runner of {name} needs {missing}")
+    pytest.importorskip(missing, reason=f"{name} needs {missing} to run by itself")
     command = [sys.executable, "-W", "ignore", str(EXAMPLES / name), "--help"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=50)
     assert ended.returncode == 0, ended.stderr

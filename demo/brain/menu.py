@@ -16,7 +16,7 @@ MENU: dict[Slot, dict[str, tuple[str, ...]]] = {
         "espresso": ("expresso",),
         "americano": (),
         "iced americano": ("ice americano",),
-        "latte": ("lahtay",),
+        "latte": ("lahtay", "late"),
         "iced latte": ("ice latte",),
         "cappuccino": (),
         "mocha": ("moka",),

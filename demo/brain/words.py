@@ -26,14 +26,19 @@ _NUMBERS = {
 _SAME = {"oz": "ounce", "ounces": "ounce", **_NUMBERS}
 
 COMMON = frozenset(
-    """a about after all also am an and any anything are as at be bit but by can cannot change could day did do does
-    done else fine for from get getting give go going good great had has have have hello help here hey hi how i if in
-    instead is it its just later let like likes little lot lots love make maybe me meal mean more morning most much my
-    need needs nice no not now of off on one or order other out over please put quick really right same sir so some
-    something sorry sure take thank thanks that the them then there thing think this time to today too up us want
-    wants was way we well were what when where which will with without would yeah yes you your""".split()
+    """a about after all also am an and any anything are as at be bit but by can cannot change could day did do
+    does done else fine for from get getting give go going good great had has have hello help here hey hi how
+    i if in instead is it its just last later let like likes little lot lots love make maybe me meal mean more
+    morning most much my need needs nice no not now of off on one or order other out over please put quick
+    really right same sir so some something sorry sure take thank thanks that the them then there thing think
+    this time to today too up us want wants was way we well were what when where which will with without would
+    yeah yes you your""".split()
 )
 """Everyday words: never taken for a misheard word of the menu."""
+
+_LEAST = 0.7
+"""Less similarity than this is none: in a short word one letter makes another word."""
+_LEAST_KNOWN = 0.6
 
 _SOUNDS = [
     (re.compile(pattern), sound)
@@ -76,11 +81,9 @@ def likeness(heard: tuple[str, ...], form: tuple[str, ...]) -> float:
 def _word_by_word(heard: tuple[str, ...], form: tuple[str, ...]) -> float:
     if any(_everyday(word, form) for word in heard):
         return 0.0
-    support = any(one == other for one, other in zip(heard, form, strict=True))
-    scores = [
-        _close(_sound(one), _sound(other), len(other) // 3 if support else len(other) // 4)
-        for one, other in zip(heard, form, strict=True)
-    ]
+    pairs = list(zip(heard, form, strict=True))
+    known = any(one == other for one, other in pairs)
+    scores = [_close(_sound(one), _sound(other), len(other) // (3 if known else 4), known) for one, other in pairs]
     return min(0.99, sum(scores) / len(scores)) if all(scores) else 0.0
 
 
@@ -94,11 +97,14 @@ def _everyday(word: str, form: tuple[str, ...]) -> bool:
     return word in COMMON and word not in form
 
 
-def _close(one: str, other: str, allowed: int) -> float:
-    """Return the similarity of two sounds, or 0.0 when more than ``allowed`` letters differ."""
+def _close(one: str, other: str, allowed: int, known: bool = False) -> float:
+    """Return the similarity of two sounds, or 0.0 when more than ``allowed`` letters differ, or too many of few.
+
+    ``known``: another word of the same form is there, so this one may differ more.
+    """
     if Levenshtein.distance(one, other, score_cutoff=allowed) > allowed:
         return 0.0
-    return min(0.99, Levenshtein.normalized_similarity(one, other))
+    return min(0.99, Levenshtein.normalized_similarity(one, other, score_cutoff=_LEAST_KNOWN if known else _LEAST))
 
 
 @lru_cache(maxsize=4096)

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import gc
-import importlib
 import sys
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from demo.child import child
+from tests.frameworks import frameworks_leave_http_clients_open, import_quietly
 
-with warnings.catch_warnings():  # Pipecat warns of its own deprecated classes when it is imported for the first time
-    warnings.simplefilter("ignore")
-    importlib.import_module("demo.headless.pipecat")
+__all__ = ["brain", "frameworks_leave_http_clients_open"]
 
-
-@pytest.fixture(autouse=True)
-def frameworks_leave_http_clients_open() -> Iterator[None]:
-    """Let the clients that Pipecat's OpenAI service never closes go here, not as a warning in a later test."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+import_quietly("demo.headless.pipecat")
 
 
 @pytest.fixture
-async def brain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+async def brain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[str]:
     """Serve the offline brain, set the variables that OpenAI clients read, and give its base URL."""
     command = (sys.executable, "-m", "demo.brain", "--port", "0")
     async with child("The brain", *command, log=tmp_path / "brain.log", ready=20) as variables:

@@ -65,6 +65,8 @@ def test_any_text_gives_choices_of_the_menu_only(text: str) -> None:
         ("a sixteen-ounce ice coffee", Order(drink="iced coffee", size="sixteen ounce")),
         ("not a latte, a mocha", Order(drink="mocha")),
         ("an expresso without any sugar", Order(drink="espresso", sugar="no sugar")),
+        ("Hi, Alate please", Order(drink="latte")),
+        ("Make it light", Order()),
         ("oak milk", Order(milk="oat milk")),
         ("I would love a nice coffee", Order(drink="coffee")),
         ("ask not what your country can do for you", Order()),
