@@ -24,6 +24,10 @@ Array = npt.NDArray[np.float32]
 
 _RATE = 24000
 _SLOWEST, _FASTEST = 0.5, 2.0
+_LOUDNESS, _LOUDEST_GAIN = 0.11, 6.0
+"""Root mean square of the spoken part, of full scale (-19 dB), and how much a quiet wave is raised at most."""
+_FRAME, _PAUSE_POWER = 480, 0.01
+"""Samples of a frame (20 ms), and the part of the loudest frame's power below which one is a pause."""
 _KNEE = 0.7
 """Of full scale; above it louder grows less and less."""
 _SEED = 7
@@ -37,8 +41,6 @@ class _Sound:
     """Factor on the pitch."""
     tract: float
     """Factor on the frequencies of the spectral envelope: below 1 is a longer vocal tract."""
-    gain: float
-    """Brings every voice to the same loudness, about -20 dB of full scale."""
 
 
 def _variant(voice_id: str, name: str, gender: str, bio: str, *aliases: str) -> Voice:
@@ -56,11 +58,11 @@ _HEART = Voice(
 )
 
 _SOUNDS = (
-    _Sound(_HEART, 1.0, 1.0, 3.0),
-    _Sound(_variant("stock_willow_en_us", "Willow", "F", "Low and calm.", "alloy"), 0.85, 0.95, 3.0),
-    _Sound(_variant("stock_robin_en_us", "Robin", "F", "Bright and high.", "shimmer"), 1.15, 1.06, 3.0),
-    _Sound(_variant("stock_rowan_en_us", "Rowan", "M", "Male, medium.", "echo", "fable"), 0.58, 0.87, 3.0),
-    _Sound(_variant("stock_oak_en_us", "Oak", "M", "Male, deep.", "onyx"), 0.50, 0.83, 3.0),
+    _Sound(_HEART, 1.0, 1.0),
+    _Sound(_variant("stock_willow_en_us", "Willow", "F", "Low and calm.", "alloy"), 0.85, 0.95),
+    _Sound(_variant("stock_robin_en_us", "Robin", "F", "Bright and high.", "shimmer"), 1.15, 1.06),
+    _Sound(_variant("stock_rowan_en_us", "Rowan", "M", "Male, medium.", "echo", "fable"), 0.58, 0.87),
+    _Sound(_variant("stock_oak_en_us", "Oak", "M", "Male, deep.", "onyx"), 0.50, 0.83),
 )
 
 
@@ -121,7 +123,7 @@ class HibariSynthesizer:
         wave: Array = self._make_wave(
             harmonic, phase, noise, residual, residual_phase, pitch * np.float32(sound.pitch), rng
         )
-        return _pcm(wave * np.float32(sound.gain))
+        return _pcm(_leveled(wave))
 
 
 def _find(voice_id: str) -> _Sound | None:
@@ -134,14 +136,23 @@ def _stretch(envelope: Array, factor: float) -> Array:
     """Move a log envelope [bins, frames] along frequency by a factor."""
     if factor == 1.0:
         return envelope
-    place = np.minimum(np.arange(envelope.shape[0]) / factor, envelope.shape[0] - 1)
-    low = np.minimum(place.astype(np.intp), envelope.shape[0] - 2)
-    part = (place - low).astype(np.float32)[:, None]
+    bins = envelope.shape[0]
+    place: Array = np.linspace(0.0, (bins - 1) / factor, bins, dtype=np.float32)
+    low = np.minimum(place, bins - 2).astype(np.intp)
+    part = np.minimum(place - low, np.float32(1))[:, None]
     return envelope[low] * (1 - part) + envelope[low + 1] * part
+
+
+def _leveled(wave: Array) -> Array:
+    """Return the wave at the loudness of every voice and sentence, pauses not counted."""
+    frames = wave[: wave.size // _FRAME * _FRAME].reshape(-1, _FRAME)
+    power = np.square(frames).mean(axis=1) if frames.size else np.zeros(1, np.float32)
+    spoken = power[power > power.max() * _PAUSE_POWER]
+    return wave * min(_LOUDEST_GAIN, _LOUDNESS / float(np.sqrt(spoken.mean()))) if spoken.size else wave
 
 
 def _pcm(wave: Array) -> bytes:
     """Return samples as bytes; what is too loud is bent, not cut."""
-    loud = np.maximum(np.abs(wave) - _KNEE, 0.0)
-    bent = np.clip(wave, -_KNEE, _KNEE) + np.copysign(1 - _KNEE, wave) * np.tanh(loud / (1 - _KNEE))
+    excess = np.maximum(np.abs(wave) - _KNEE, 0.0)
+    bent = np.clip(wave, -_KNEE, _KNEE) + np.copysign((1 - _KNEE) * np.tanh(excess / (1 - _KNEE)), wave)
     return (bent * 32767).astype("<i2").tobytes()

@@ -1,4 +1,7 @@
-"""Writes out what a synthesiser reads badly: telephone numbers, codes, addresses. English only."""
+"""Writes out what the synthesiser reads badly: telephone numbers, codes, addresses, ISO dates. English only.
+
+Prices, times of day, ordinals, years and units are left to it: it reads them well.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,15 @@ import re
 
 __all__ = ["speakable", "split_first"]
 
-_ONES = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
-_MARKS = {".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", ":": "colon", "~": "tilde"} | {
+_DIGITS = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
+_MARKS = {
+    ".": "dot",
+    "/": "slash",
+    "-": "dash",
+    "_": "underscore",
+    "@": "at",
+    ":": "colon",
+    "~": "tilde",
     "?": "question mark",
     "=": "equals",
     "&": "and",
@@ -15,65 +25,73 @@ _MARKS = {".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", "
     "#": "hash",
     "%": "percent",
 }
+_MONTHS = "January February March April May June July August September October November December".split()
+_LETTER_A = "[A](/ˈA/)"
+"""The letter's name in the synthesiser's own notation: a lone A would be read as the article."""
 
+_ALONE = r"(?<![\w.,$£€])", r"(?![\w%]|[.,]\d)"
+_DATE = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\b")
 _MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
 _SITE = re.compile(
     r"(?i)\b(?:https?://)?((?:www\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|ai|co|edu|gov|dev|app|uk|de|fr))"
-    r"((?:[:/?#][\w./?=&%#~:+-]*)?)(?<![.?:,])"
+    r"(?![\w-])((?:[:/?#][\w./?=&%#~:+-]*)?)(?<![.?:,])"
 )
 _TELEPHONE = re.compile(
-    r"(?<![\w.,$£€])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}(?:[ .-]\d{2,4}){1,4}(?![\w%]|[.,]\d)"
+    rf"{_ALONE[0]}(?:\+\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\)[ .-]?)?\d{{2,4}}(?:[ .-]\d{{2,4}}){{1,4}}{_ALONE[1]}"
 )
-_LONG_NUMBER = re.compile(r"(?<![\w.,$£€])(?:0\d{2,}|\d{5,})(?![\w%]|[.,]\d)")
-_CODE = re.compile(r"(?<![\w/])(?=[A-Za-z-]*\d)(?=[\d-]*[A-Za-z])[A-Z0-9]+(?:-[A-Z0-9]+)*(?![\w/])")
-_UNIT = re.compile(r"\d+(?:st|nd|rd|th|s|AM|PM|KG|KM|GB|MB|OZ|ML|CM|MM|K|M|D|H)|[A-Z]?\d{1,2}|\d[A-Z]?", re.IGNORECASE)
+_LONG_NUMBER = re.compile(rf"{_ALONE[0]}(?:0\d{{2,}}|\d{{5,}}){_ALONE[1]}")
+_NAMED_NUMBER = re.compile(
+    rf"(?i)\b(?:call|dial|text|pin|code|passcode|extension|end(?:s|ing)? in)(?: is)? (\d{{3,4}}){_ALONE[1]}"
+)
+_CODE = re.compile(r"(?<![\w/])(?=[A-Z-]*\d)(?=[\d-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*(?![\w/])")
+_PLAIN_PART = re.compile(r"[A-Z]+|\d{1,2}|\d{1,2}[A-Z]|[A-Z]\d{1,2}|\d+(?:AM|PM|KG|KM|GB|MB|OZ|ML|CM|MM|K|M|D|S|H)")
+"""Parts of a code that need no spelling: words, short numbers, one letter with a short number, units."""
 _FEWEST_DIGITS = 7
+"""Of a telephone number; shorter groups are left alone."""
 
 
 def speakable(text: str) -> str:
-    """Return the text with addresses, telephone numbers, long numbers and codes written as they are said."""
+    """Return the text with addresses, telephone numbers, long numbers, codes and dates written as they are said."""
+    text = _DATE.sub(lambda match: f"{_MONTHS[int(match[2]) - 1]} {int(match[3])}, {match[1]}", text)
     text = _MAIL.sub(lambda match: _address(match[0]), text)
     text = _SITE.sub(lambda match: _address(match[1] + match[2].rstrip("/")), text)
     text = _TELEPHONE.sub(_telephone, text)
-    text = _LONG_NUMBER.sub(lambda match: _digits(match[0]), text)
-    return _CODE.sub(_code, text)
+    text = _LONG_NUMBER.sub(lambda match: _spelled(match[0]), text)
+    text = _NAMED_NUMBER.sub(lambda match: match[0].removesuffix(match[1]) + _spelled(match[1]), text)
+    return _CODE.sub(lambda match: ", ".join(map(_code_part, match[0].split("-"))), text)
 
 
 def _address(address: str) -> str:
-    parts = re.findall(r"www(?=\.)|[A-Za-z]+|\d|\S", address)
-    return " ".join(_spoken_part(part) for part in parts)
+    return " ".join(_address_part(part) for part in re.findall(r"www(?=\.)|[^\W\d_]+|\d|\S", address))
 
 
-def _spoken_part(part: str) -> str:
+def _address_part(part: str) -> str:
     if part == "www":
         return "double-u double-u double-u"
-    return _MARKS.get(part) or _ONES.get(part) or part
+    return _MARKS.get(part) or _sign(part)
 
 
 def _telephone(match: re.Match[str]) -> str:
-    digits = re.sub(r"\D", "", match[0])
-    if len(digits) < _FEWEST_DIGITS:
+    groups = re.findall(r"\d+", match[0])
+    if sum(map(len, groups)) < _FEWEST_DIGITS:
         return match[0]
     plus = "plus " if match[0].startswith("+") else ""
-    return plus + ", ".join(_digits(group) for group in re.findall(r"\d+", match[0]))
+    return plus + ", ".join(map(_spelled, groups))
 
 
-def _digits(number: str) -> str:
-    return " ".join(_ONES[digit] for digit in number)
+def _code_part(part: str) -> str:
+    return part if _PLAIN_PART.fullmatch(part) else _spelled(part)
 
 
-def _code(match: re.Match[str]) -> str:
-    code = match[0]
-    if _UNIT.fullmatch(code):
-        return code
-    return ", ".join(_spelled(part) for part in code.split("-"))
+def _spelled(signs: str) -> str:
+    return " ".join(map(_sign, signs))
 
 
-def _spelled(part: str) -> str:
-    return " ".join(_ONES.get(sign, sign) for sign in part.upper())
+def _sign(sign: str) -> str:
+    return _LETTER_A if sign in ("A", "a") else _DIGITS.get(sign, sign)
 
 
-_LONG_FIRST = 90
+_LONG_FIRST, _SHORTEST_PART = 90, 20
 _BREAK = re.compile(r"[,;:—]\s+")
 
 
@@ -81,7 +99,6 @@ def split_first(sentence: str) -> list[str]:
     """Cut a long sentence at its first good pause, so that its first part can be heard soon."""
     if len(sentence) <= _LONG_FIRST:
         return [sentence]
-    breaks = [match.end() for match in _BREAK.finditer(sentence) if 20 <= match.end() <= len(sentence) - 20]
-    if not breaks:
-        return [sentence]
-    return [sentence[: breaks[0]].strip(), sentence[breaks[0] :].strip()]
+    ends = (match.end() for match in _BREAK.finditer(sentence))
+    cut = next((end for end in ends if _SHORTEST_PART <= end <= len(sentence) - _SHORTEST_PART), 0)
+    return [sentence[:cut].strip(), sentence[cut:].strip()] if cut else [sentence]
