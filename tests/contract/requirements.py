@@ -26,16 +26,28 @@ REQUIREMENTS = (
         ("core/test_hear_client.py::test_the_marker_is_offered_before_the_credential",),
     ),
     Requirement(
-        "A-02", "A server selects pyai.v1 when it is offered and never echoes a value that starts with pyai-key.", ()
+        "A-02",
+        "A server selects pyai.v1 when it is offered and never echoes a value that starts with pyai-key.",
+        ("server/test_auth.py::test_only_the_marker_is_ever_echoed",),
     ),
     Requirement(
-        "A-03", "A server accepts a connection that offers only pyai-key.<KEY> and selects no subprotocol.", ()
+        "A-03",
+        "A server accepts a connection that offers only pyai-key.<KEY> and selects no subprotocol.",
+        ("server/test_auth.py::test_only_the_marker_is_ever_echoed",),
     ),
-    Requirement("A-04", "A server reads the offered list with or without spaces after the commas.", ()),
+    Requirement(
+        "A-04",
+        "A server reads the offered list with or without spaces after the commas.",
+        ("server/test_auth.py::test_only_the_marker_is_ever_echoed",),
+    ),
     Requirement(
         "A-05",
         "A server takes the key as ?api_key=, bearer or x-api-key; two different keys in one request are 401.",
-        (),
+        (
+            "server/test_auth.py::test_a_key_is_found_wherever_a_request_may_carry_it",
+            "server/test_auth.py::test_no_key_and_two_keys_are_refused",
+            "server/test_auth.py::test_the_key_in_the_query_opens_a_stream_and_two_keys_do_not",
+        ),
     ),
     Requirement(
         "A-06",
@@ -95,10 +107,18 @@ REQUIREMENTS = (
             "core/test_http.py::test_a_reply_during_an_upload_is_heard_through_tls",
         ),
     ),
-    Requirement("A-13", "A server treats the scopes voice:x and speak:x as equal and honours wildcards.", ()),
+    Requirement(
+        "A-13",
+        "A server treats the scopes voice:x and speak:x as equal and honours wildcards.",
+        (
+            "server/test_auth.py::test_another_scope_does_not",
+            "server/test_auth.py::test_both_generations_of_scopes_and_wildcards_let_speak",
+        ),
+    ),
     Requirement(
         "H-01",
-        "The connect address has protocol, model, sample_rate, encoding and interim_results, and no language when unset.",
+        "The connect address has protocol, model, sample_rate, encoding and interim_results, and no language "
+        "when unset.",
         ("core/test_hear_client.py::test_the_address_names_what_is_set_and_nothing_else",),
     ),
     Requirement(
@@ -123,7 +143,8 @@ REQUIREMENTS = (
     ),
     Requirement(
         "H-06",
-        "A final with reason absent, commit or client_commit acknowledges a commit even when empty, and gives no empty transcript.",
+        "A final with reason absent, commit or client_commit acknowledges a commit even when empty, and "
+        "gives no empty transcript.",
         ("core/test_hear_client.py::test_an_empty_answer_to_a_commit_ends_the_turn_without_a_transcript",),
     ),
     Requirement(
@@ -138,7 +159,8 @@ REQUIREMENTS = (
     ),
     Requirement(
         "H-09",
-        "After unknown_message_type in answer to a commit the client sends input_audio_buffer.commit once and does not raise.",
+        "After unknown_message_type in answer to a commit the client sends input_audio_buffer.commit once "
+        "and does not raise.",
         ("core/test_hear_client.py::test_a_refused_commit_is_sent_once_more_under_its_older_name",),
     ),
     Requirement(
@@ -163,7 +185,8 @@ REQUIREMENTS = (
     ),
     Requirement(
         "H-14",
-        "Close 1011 right after a final is a normal end, 1008 an authentication error, 4429 a retryable concurrency error.",
+        "Close 1011 right after a final is a normal end, 1008 an authentication error, 4429 a retryable "
+        "concurrency error.",
         ("core/test_errors.py::test_close_codes_and_statuses_give_the_same_types",),
     ),
     Requirement(
@@ -174,24 +197,58 @@ REQUIREMENTS = (
     Requirement(
         "H-16",
         "A server sends config_ack before any transcript and clamps endpointing_ms outside 50 to 5000 with a warning.",
-        (),
+        (
+            "core/test_hear_request.py::test_endpointing_is_clamped_with_a_warning",
+            "core/test_hear_server.py::test_config_ack_comes_before_any_transcript",
+        ),
     ),
     Requirement(
         "H-17",
-        "A server answers one commit with exactly one speech_final then one final, same utterance_id, reason client_commit.",
-        (),
+        "A server answers one commit with exactly one speech_final then one final, same utterance_id, reason "
+        "client_commit.",
+        (
+            "core/test_hear_server.py::test_a_commit_without_words_is_answered_by_an_empty_pair",
+            "core/test_hear_server.py::test_every_pair_has_a_name_of_its_own",
+            "server/test_hear_stream.py::test_a_commit_is_answered_once_without_any_silence",
+        ),
     ),
     Requirement(
         "H-18",
-        "A server ignores end, flushes on the text EOF, and answers other unknown types with unknown_message_type without closing.",
-        (),
+        "A server ignores end, flushes on the text EOF, and answers other unknown types with "
+        "unknown_message_type without closing.",
+        (
+            "core/test_hear_server.py::test_an_unknown_type_is_answered_in_both_shapes",
+            "core/test_hear_server.py::test_end_is_ignored",
+            "core/test_hear_server.py::test_eof_asks_for_a_flush",
+            "server/test_hear_stream.py::test_eof_flushes_and_the_stream_goes_on",
+            "server/test_hear_stream.py::test_garbage_is_answered_and_harms_nothing",
+        ),
     ),
-    Requirement("H-19", "A server emits the older fusion-v0 names when protocol is absent.", ()),
-    Requirement("H-20", "A server accepts config in mid-session to change endpointing_ms and answers config_ack.", ()),
+    Requirement(
+        "H-19",
+        "A server emits the older fusion-v0 names when protocol is absent.",
+        (
+            "core/test_hear_server.py::test_the_older_wire_has_its_own_names",
+            "server/test_hear_stream.py::test_without_a_protocol_the_older_wire_is_spoken",
+        ),
+    ),
+    Requirement(
+        "H-20",
+        "A server accepts config in mid-session to change endpointing_ms and answers config_ack.",
+        (
+            "core/test_hear_server.py::test_endpointing_can_be_changed_in_mid_stream",
+            "server/test_hear_stream.py::test_endpointing_is_obeyed_from_the_change_on",
+        ),
+    ),
     Requirement(
         "H-21",
         "A refusal before the upgrade (401, 403, 429) and after it (1008, 4429) gives the same client errors.",
-        ("core/test_hear_stream.py::test_a_refusal_for_good_is_final_at_once",),
+        (
+            "core/test_hear_stream.py::test_a_refusal_for_good_is_final_at_once",
+            "server/test_auth.py::test_a_stream_without_its_scope_is_refused_before_the_upgrade",
+            "server/test_hear_stream.py::test_one_stream_too_many_is_told_when_to_come_back_and_finds_a_place_when_one_is_free",
+            "server/test_hear_stream.py::test_refusals_after_the_upgrade",
+        ),
     ),
     Requirement(
         "H-22",
@@ -208,7 +265,14 @@ REQUIREMENTS = (
         "A client accepts grounding that is missing, empty or up to three passages on both finals.",
         ("core/test_hear_client.py::test_grounding_may_be_missing_empty_or_three_passages",),
     ),
-    Requirement("Q-03", "A server sends an empty grounding list when nothing is bound or retrieval is too slow.", ()),
+    Requirement(
+        "Q-03",
+        "A server sends an empty grounding list when nothing is bound or retrieval is too slow.",
+        (
+            "core/test_hear_server.py::test_grounding_that_cannot_be_had_is_warned_of_and_empty",
+            "server/test_hear_stream.py::test_grounding_is_empty_and_warned_of",
+        ),
+    ),
     Requirement(
         "S-01",
         "A client sends response_format always, and speed, seed and temperature only when set.",
@@ -238,13 +302,26 @@ REQUIREMENTS = (
     Requirement(
         "S-05",
         "A server sets the content type of each format; G.711 is 8 kHz and another sample_rate with it is 400.",
-        (),
+        (
+            "server/test_speech.py::test_a_file_format_holds_the_speech",
+            "server/test_speech.py::test_a_wrong_field_is_refused_by_name",
+            "server/test_speech.py::test_g711_is_telephone_audio_at_8000",
+            "server/test_speech.py::test_pcm_comes_at_any_rate_to_the_sample",
+        ),
     ),
-    Requirement("S-06", "A server refuses other formats with 400 unsupported_format.", ()),
+    Requirement(
+        "S-06",
+        "A server refuses other formats with 400 unsupported_format.",
+        ("server/test_speech.py::test_a_wrong_field_is_refused_by_name",),
+    ),
     Requirement(
         "S-07",
         "A client takes a 200 with an empty body as success without audio.",
         ("core/test_speak.py::test_an_empty_answer_is_success_without_audio",),
     ),
-    Requirement("S-08", "A server accepts the OpenAI names alloy, echo, fable, onyx, nova and shimmer.", ()),
+    Requirement(
+        "S-08",
+        "A server accepts the OpenAI names alloy, echo, fable, onyx, nova and shimmer.",
+        ("server/test_local_engines.py::test_every_preset_name_speaks",),
+    ),
 )

@@ -50,6 +50,7 @@ def test_auto_is_no_language(language: str) -> None:
     assert read_request({**V1, "language": language}).language is None
 
 
+@pytest.mark.conforms("H-16")
 @pytest.mark.parametrize(("asked", "used"), [("49", 50), ("50", 50), ("5000", 5000), ("5001", 5000), ("-3", 50)])
 def test_endpointing_is_clamped_with_a_warning(asked: str, used: int) -> None:
     request = read_request({**V1, "endpointing_ms": asked})

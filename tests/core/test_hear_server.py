@@ -37,6 +37,7 @@ def kinds(server: HearServer) -> list[str]:
 # -- the greeting --------------------------------------------------------------------------------
 
 
+@pytest.mark.conforms("H-16")
 def test_config_ack_comes_before_any_transcript() -> None:
     server = HearServer(StreamRequest(), "sess_1", endpointing_ms=300)
     server.open()
@@ -69,17 +70,20 @@ def test_both_names_of_a_commit_are_understood(message: str) -> None:
     assert machine().receive(message) == [Commit()]
 
 
+@pytest.mark.conforms("H-18")
 @pytest.mark.parametrize("message", ["EOF", "EOF\n"])
 def test_eof_asks_for_a_flush(message: str) -> None:
     assert machine().receive(message) == [Flush()]
 
 
+@pytest.mark.conforms("H-18")
 def test_end_is_ignored() -> None:
     server = machine()
     assert server.receive('{"type":"end"}') == []
     assert sent(server) == []
 
 
+@pytest.mark.conforms("H-18")
 @pytest.mark.parametrize("kind", ["stop", "finalize", "eos", "flush", "transcript.finalize", "session.close", ""])
 def test_an_unknown_type_is_answered_in_both_shapes(kind: str) -> None:
     server = machine()
@@ -104,6 +108,7 @@ def test_a_long_type_is_not_sent_back_whole() -> None:
     assert len(server.data_to_send()[0]) < 300
 
 
+@pytest.mark.conforms("H-20")
 @pytest.mark.parametrize(("asked", "used", "warned"), [(800, 800, 0), (10, 50, 1), (60_000, 5000, 1), (200.4, 200, 0)])
 def test_endpointing_can_be_changed_in_mid_stream(asked: float, used: int, warned: int) -> None:
     server = machine()
@@ -163,6 +168,7 @@ def test_an_utterance_is_partials_then_speech_final_then_final_under_one_name() 
     assert following["utterance_id"] == "u_2"
 
 
+@pytest.mark.conforms("H-17")
 def test_a_commit_without_words_is_answered_by_an_empty_pair() -> None:
     server = machine()
     server.receive(COMMIT)
@@ -217,6 +223,7 @@ def test_usage_adds_up() -> None:
 # -- grounding -----------------------------------------------------------------------------------
 
 
+@pytest.mark.conforms("Q-03")
 def test_grounding_that_cannot_be_had_is_warned_of_and_empty() -> None:
     server = machine()
     assert server.receive(GROUNDING) == []
@@ -248,6 +255,7 @@ def test_without_grounding_finals_have_no_such_key(value: str) -> None:
 # -- the older wire ------------------------------------------------------------------------------
 
 
+@pytest.mark.conforms("H-19")
 def test_the_older_wire_has_its_own_names() -> None:
     server = HearServer(StreamRequest(legacy=True), "sess_1", endpointing_ms=300)
     server.open()
@@ -336,6 +344,7 @@ def test_no_message_makes_it_raise_and_every_answer_is_an_object(messages: list[
     assert all(isinstance(message["type"], str) for message in sent(server))
 
 
+@pytest.mark.conforms("H-17")
 @given(st.lists(st.sampled_from(["commit", "endpoint", "partial"]), max_size=30))
 def test_every_pair_has_a_name_of_its_own(steps: list[str]) -> None:
     server = machine()

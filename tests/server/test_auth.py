@@ -28,6 +28,7 @@ FORMS: list[Any] = [
 ]
 
 
+@pytest.mark.conforms("A-05")
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_key_is_found_wherever_a_request_may_carry_it(local: Local, form: Any) -> None:
     response = await local.http.get("/v1/me", **form(local.server.api_key))
@@ -42,6 +43,7 @@ async def test_an_unknown_key_is_refused(local: Local, form: Any) -> None:
     assert "pyai_test_no" not in response.text
 
 
+@pytest.mark.conforms("A-05")
 async def test_no_key_and_two_keys_are_refused(local: Local) -> None:
     assert (await local.http.get("/v1/models")).status_code == 401
     both = {**local.bearer, "x-api-key": "pyai_test_other"}
@@ -64,6 +66,7 @@ async def offered(local: Local, *lines: str, query: str = "") -> tuple[int, list
     return int(answer[0].split()[1]), [line.partition(":")[2].strip() for line in echoed]
 
 
+@pytest.mark.conforms("A-02", "A-03", "A-04")
 @pytest.mark.parametrize(
     ("line", "echoed"),
     [
@@ -81,6 +84,7 @@ async def test_only_the_marker_is_ever_echoed(local: Local, line: str, echoed: l
     assert await offered(local, line.format(key=local.server.api_key)) == (101, echoed)
 
 
+@pytest.mark.conforms("A-05")
 async def test_the_key_in_the_query_opens_a_stream_and_two_keys_do_not(local: Local) -> None:
     query = f"&api_key={local.server.api_key}"
     assert await offered(local, query=query) == (101, [])
@@ -93,12 +97,14 @@ def with_scopes(local: Local, *scopes: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key.secret}"}
 
 
+@pytest.mark.conforms("A-13")
 @pytest.mark.parametrize("scope", ["speak:synthesize", "voice:synthesize", "speak:*", "voice:*", "*"])
 async def test_both_generations_of_scopes_and_wildcards_let_speak(local: Local, scope: str) -> None:
     response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=with_scopes(local, scope))
     assert response.status_code == 200
 
 
+@pytest.mark.conforms("A-13")
 @pytest.mark.parametrize("scope", ["hear:*", "speak:clone", "voice", ""])
 async def test_another_scope_does_not(local: Local, scope: str) -> None:
     response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=with_scopes(local, scope))
@@ -106,6 +112,7 @@ async def test_another_scope_does_not(local: Local, scope: str) -> None:
     assert response.json()["error"]["code"] == "insufficient_scope"
 
 
+@pytest.mark.conforms("H-21")
 async def test_a_stream_without_its_scope_is_refused_before_the_upgrade(local: Local) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         async with local.stream(subprotocols=None, additional_headers=with_scopes(local, "hear:transcribe")):

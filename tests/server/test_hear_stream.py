@@ -36,6 +36,7 @@ async def test_words_come_while_they_are_spoken_and_the_final_after_the_silence(
         assert final_of(messages)["audio_ms"] == pytest.approx(800, abs=40)
 
 
+@pytest.mark.conforms("H-17")
 async def test_a_commit_is_answered_once_without_any_silence(local: Local) -> None:
     async with local.stream("protocol=pyai-hear-v1&interim_results=false") as socket:
         await socket.send(tone(0.4))
@@ -53,6 +54,7 @@ async def test_a_commit_is_answered_once_without_any_silence(local: Local) -> No
         ]
 
 
+@pytest.mark.conforms("H-18")
 async def test_eof_flushes_and_the_stream_goes_on(local: Local) -> None:
     async with local.stream() as socket:
         await socket.send(tone(0.4))
@@ -62,6 +64,7 @@ async def test_eof_flushes_and_the_stream_goes_on(local: Local) -> None:
         assert final_of(await until(socket, "usage"))["endpoint_reason"] == "client_commit"
 
 
+@pytest.mark.conforms("H-19")
 async def test_without_a_protocol_the_older_wire_is_spoken(local: Local) -> None:
     async with local.stream("sample_rate=16000") as socket:
         await socket.send(tone(0.4))
@@ -85,6 +88,7 @@ async def test_telephone_audio_in_odd_pieces(local: Local) -> None:
         assert final_of(await until(socket, "usage"))["text"] == "w1 w2 w3."
 
 
+@pytest.mark.conforms("H-18")
 async def test_garbage_is_answered_and_harms_nothing(local: Local) -> None:
     async with local.stream() as socket:
         await read(socket)
@@ -109,6 +113,7 @@ async def test_warnings_name_what_is_not_as_asked(local: Local) -> None:
         ]
 
 
+@pytest.mark.conforms("H-20")
 async def test_endpointing_is_obeyed_from_the_change_on(local: Local) -> None:
     async with local.stream("protocol=pyai-hear-v1&interim_results=false&endpointing_ms=2000") as socket:
         await socket.send('{"type":"config","endpointing_ms":200}')
@@ -118,6 +123,7 @@ async def test_endpointing_is_obeyed_from_the_change_on(local: Local) -> None:
         assert final_of(messages)["text"] == "w1 w2."
 
 
+@pytest.mark.conforms("Q-03")
 async def test_grounding_is_empty_and_warned_of(local: Local) -> None:
     async with local.stream() as socket:
         await socket.send('{"type":"config","grounding":true}')
@@ -170,6 +176,7 @@ async def until_free(local: Local) -> None:
 # -- bounds ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.conforms("H-21")
 async def test_one_stream_too_many_is_told_when_to_come_back_and_finds_a_place_when_one_is_free() -> None:
     async with serve(Settings(max_streams=1)) as local:
         async with local.stream() as socket:
@@ -182,6 +189,7 @@ async def test_one_stream_too_many_is_told_when_to_come_back_and_finds_a_place_w
             assert (await read(socket))["type"] == "config_ack"
 
 
+@pytest.mark.conforms("H-21")
 @pytest.mark.parametrize(("refuse", "bad_key", "too_many"), [("policy", 1008, 4429), ("private", 4401, 4429)])
 async def test_refusals_after_the_upgrade(refuse: Any, bad_key: int, too_many: int) -> None:
     async with serve(Settings(max_streams=0, refuse=refuse)) as local:

@@ -43,6 +43,7 @@ def pitch(samples: Any, rate: int) -> tuple[float, float]:
     return len(samples) / rate, float(np.fft.rfftfreq(len(samples), 1 / rate)[spectrum.argmax()])
 
 
+@pytest.mark.conforms("S-05")
 @pytest.mark.parametrize(
     ("name", "content_type", "container"),
     [
@@ -63,6 +64,7 @@ async def test_a_file_format_holds_the_speech(local: Local, name: str, content_t
     assert frequency == pytest.approx(300, abs=5)
 
 
+@pytest.mark.conforms("S-05")
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 24000, 44100, 48000])
 async def test_pcm_comes_at_any_rate_to_the_sample(local: Local, rate: int) -> None:
     response = await local.post(SPEECH, json={"input": TEXT, "response_format": "pcm", "sample_rate": rate})
@@ -83,6 +85,7 @@ async def test_a_codec_takes_its_next_higher_rate_and_says_so(local: Local, name
     assert decoded(response.content)[1] == pytest.approx(300, abs=5)
 
 
+@pytest.mark.conforms("S-05")
 @pytest.mark.parametrize("law", ["ulaw", "alaw"])
 async def test_g711_is_telephone_audio_at_8000(local: Local, law: str) -> None:
     response = await local.post(SPEECH, json={"input": TEXT, "response_format": f"g711_{law}", "sample_rate": 8000})
@@ -143,6 +146,7 @@ async def test_speed_is_obeyed_within_what_the_engine_can(local: Local) -> None:
     assert len(slow.content) == pytest.approx(2 * len(natural.content), rel=0.01)
 
 
+@pytest.mark.conforms("S-05", "S-06")
 @pytest.mark.parametrize(
     ("change", "parameter", "code"),
     [
