@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 from pipecat.frames.frames import (
+    AggregatedTextFrame,
     Frame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
-    LLMTextFrame,
     TTSAudioRawFrame,
     TTSTextFrame,
 )
@@ -69,8 +69,8 @@ async def speaker(
 
 
 def turn(*sentences: str) -> list[Frame]:
-    """What a language model sends for one answer."""
-    texts = [LLMTextFrame(f"{sentence} ") for sentence in sentences]
+    """One answer of a language model, already cut into sentences: Pipecat before 1.12 needs nltk's data for that."""
+    texts = [AggregatedTextFrame(sentence, "sentence") for sentence in sentences]
     return [LLMFullResponseStartFrame(), *texts, LLMFullResponseEndFrame()]
 
 
