@@ -12,7 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    WebSocketException,
+)
 from websockets.typing import Subprotocol
 
 from .backoff import retry_after
@@ -99,6 +105,8 @@ def _handshake_error(error: Exception, endpoint: Endpoint, options: LinkOptions)
             return _refused(error, where)
         case TimeoutError():
             return StalledError(f"No answer from {where} within {options.open_timeout:g} s")
+        case InvalidMessage() if isinstance(error.__cause__, EOFError):
+            return ConnectivityError(f"{where} hung up during the handshake")
         case InvalidHandshake():
             hint = "Check base_url"
             return ProtocolError(f"{where} did not answer like a PyAI server ({type(error).__name__})", hint=hint)

@@ -1,0 +1,120 @@
+"""A faulty server whose key is a canary, and the three hosts that every scenario runs on."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import loguru
+import pytest
+
+from pyai_voice.testing import FaultyServer
+
+from .hosts.core import core_bot
+from .hosts.facts import Bot
+from .hosts.livekit import livekit_bot
+
+with warnings.catch_warnings():  # Pipecat warns of its own deprecated classes when it is imported for the first time
+    warnings.simplefilter("ignore")
+    from .hosts.pipecat import pipecat_bot
+
+HOSTS = {"core": core_bot, "pipecat": pipecat_bot, "livekit": livekit_bot}
+
+Serve = Callable[..., AbstractAsyncContextManager[FaultyServer]]
+Start = Callable[[FaultyServer], AbstractAsyncContextManager[Bot]]
+
+
+class Canary:
+    """Collects every word that leaves the process, and the keys that must not be among them."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.words: list[str] = []
+
+    def check(self) -> None:
+        leaks = [word for word in self.words for key in self.keys if key in word]
+        assert not leaks, f"the key is visible in {leaks[0][:2000]}"
+
+    def look_at(self, error: object) -> None:
+        """Take in whatever can be seen of an error that a host reports: its fields, its cause, its context."""
+        seen: set[int] = set()
+        waiting = [error]
+        while waiting:
+            thing = waiting.pop()
+            if thing is None or id(thing) in seen:
+                continue
+            seen.add(id(thing))
+            self.words += [repr(thing), str(thing), repr(getattr(thing, "__dict__", ""))]
+            if isinstance(thing, BaseException):
+                self.words += traceback.format_exception(thing)
+                waiting += [thing.__cause__, thing.__context__, *thing.args]
+            waiting += [getattr(thing, name, None) for name in ("exception", "error", "body")]
+
+
+class _Ear(logging.Handler):
+    def __init__(self, canary: Canary) -> None:
+        super().__init__(logging.DEBUG)
+        self._canary = canary
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._canary.words += [self.format(record), repr(record.__dict__)]
+
+
+@pytest.fixture
+def canary(capfd: pytest.CaptureFixture[str]) -> Iterator[Canary]:
+    """Listen to all logs at their lowest level, to stdout and stderr; at the end no key may have been there."""
+    canary = Canary()
+    root = logging.getLogger()
+    level, ear = root.level, _Ear(canary)
+    root.setLevel(logging.DEBUG)
+    root.addHandler(ear)
+    sink = loguru.logger.add(lambda message: canary.words.append(str(message)), level="TRACE", diagnose=True)
+    try:
+        yield canary
+    finally:
+        loguru.logger.remove(sink)
+        root.removeHandler(ear)
+        root.setLevel(level)
+    printed = capfd.readouterr()
+    canary.words += [printed.out, printed.err]
+    canary.check()
+    sys.stdout.write(printed.out)
+    sys.stderr.write(printed.err)
+
+
+@pytest.fixture
+def serve(canary: Canary) -> Serve:
+    """Start a faulty server; its key becomes a canary."""
+
+    @asynccontextmanager
+    async def start(**options: Any) -> AsyncIterator[FaultyServer]:
+        async with FaultyServer(**options) as server:
+            canary.keys.append(server.api_key)
+            yield server
+
+    return start
+
+
+@pytest.fixture(params=list(HOSTS))
+def host(request: pytest.FixtureRequest) -> str:
+    """The host that the scenario runs on."""
+    return request.param
+
+
+@pytest.fixture
+def start(host: str, canary: Canary) -> Start:
+    """Start a bot of that host; what it reports is searched for the key."""
+
+    @asynccontextmanager
+    async def run(server: FaultyServer, **options: Any) -> AsyncIterator[Bot]:
+        async with HOSTS[host](server.base_url, server.api_key, **options) as bot:
+            yield bot
+        for _, value in bot.facts.everything():
+            canary.look_at(value)
+
+    return run
