@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .errors import PyAIError as PyAIError
     from .hear import HearStream as HearStream
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from .rest import RestClient as RestClient
     from .speak import SpeakClient as SpeakClient
     from .speak import Speech as Speech
-
-__version__ = "0.2.0"
 
 _HOMES = {
     "Endpoint": "options",

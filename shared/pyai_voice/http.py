@@ -15,13 +15,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http.client import responses
-from importlib.metadata import version
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
+from ._version import __version__
 from .backoff import HOLD_OFF, retry_after
 from .errors import (
     ConfigurationError,
@@ -299,7 +299,7 @@ def _new_client(endpoint: Endpoint, tls: ssl.SSLContext | None) -> httpx.AsyncCl
     return httpx.AsyncClient(
         transport=_Transport(connection_pool(tls, proxy)),
         auth=_KeyAuth(endpoint),
-        headers={"User-Agent": f"pyai-voice/{version('pyai-voice')}", "Accept-Encoding": "identity"},
+        headers={"User-Agent": f"pyai-voice/{__version__}", "Accept-Encoding": "identity"},
         timeout=None,  # each step has its own, see Timeouts
         trust_env=False,
     )
