@@ -149,9 +149,24 @@ async def test_a_sandbox_key_needs_a_sensible_label(local: Local, body: bytes) -
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
-async def test_a_web_page_cannot_ask_for_a_key_under_a_name_it_made_point_here(local: Local) -> None:
-    response = await local.http.post("/v1/sandbox/keys", json={}, headers={"Host": "evil.example"})
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Host": "["},
+    ],
+)
+async def test_a_web_page_cannot_ask_for_a_key(local: Local, headers: dict[str, str]) -> None:
+    response = await local.http.post("/v1/sandbox/keys", json={}, headers=headers)
     assert response.status_code == 404
+
+
+async def test_a_page_of_this_machine_can(local: Local) -> None:
+    response = await local.http.post("/v1/sandbox/keys", json={}, headers={"Origin": "http://localhost:3000"})
+    assert response.status_code == 201
 
 
 def test_there_is_an_end_to_sandbox_keys_and_expired_ones_make_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,12 @@ async def test_a_stream_that_is_not_served_is_refused_before_the_upgrade(local: 
     assert body["error"]["code"] == "unknown_route"
 
 
+@pytest.mark.parametrize("host", ["[", "a b", "x:y", "[::1", "\u00e9"])
+async def test_a_broken_host_header_breaks_nothing(local: Local, host: str) -> None:
+    response = await local.http.get("/v1/nothing", headers={"Host": host.encode("latin-1")})
+    assert response.status_code in (400, 404)
+
+
 async def test_a_failure_inside_is_an_error_answer_without_its_details(local: Local) -> None:
     local.server.app.state.engines = None
     response = await local.get("/v1/voices")

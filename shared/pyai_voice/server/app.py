@@ -83,4 +83,4 @@ async def _upgrade_required(request: Request) -> Response:
 
 
 async def _no_such_stream(websocket: WebSocket) -> None:
-    raise unknown_route(websocket.url.path)
+    raise unknown_route(websocket.scope["path"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -48,13 +49,18 @@ async def me(request: Request) -> JSONResponse:
 async def sandbox_keys(request: Request) -> JSONResponse:
     """Serve ``POST /v1/sandbox/keys``: needs no key, but only this machine may ask.
 
-    The ``Host`` must be this machine as well, so that no web page can ask under a name that it made point here.
+    ``Host`` and, where there is one, ``Origin`` must be this machine as well, so that no web page can ask, not even
+    under a name that it made point here.
     """
-    if not (_is_loopback(request.client.host if request.client else "") and _is_loopback(request.url.hostname or "")):
+    host = request.headers.get("host", "")
+    asking = [request.client.host if request.client else "", _hostname(f"//{host}")]
+    if "origin" in request.headers:
+        asking.append(_hostname(request.headers["origin"]))
+    if not all(map(_is_loopback, asking)):
         raise service_error("Sandbox keys are only given to callers on the server's own machine", code="unknown_route")
     label = await _label(limited(request, request.app.state.settings.max_body))
     keys: KeyRing = request.app.state.keys
-    return JSONResponse(_sandbox_key(keys.mint(label=label), f"{request.url.scheme}://{request.url.netloc}"), 201)
+    return JSONResponse(_sandbox_key(keys.mint(label=label), f"{request.scope['scheme']}://{host}"), 201)
 
 
 async def _label(request: Request) -> str:
@@ -82,8 +88,15 @@ def _sandbox_key(key: Key, base_url: str) -> dict[str, Any]:
     }
 
 
+def _hostname(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _is_loopback(host: str) -> bool:
     try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

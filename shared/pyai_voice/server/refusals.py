@@ -52,7 +52,7 @@ def error_response(error: ServiceError, connection: HTTPConnection) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(math.ceil(error.retry_after))}
     if status == HTTPStatus.REQUEST_TIMEOUT:
         headers["Connection"] = "close"
-    if _CONTROL_PLANE.match(connection.url.path):
+    if _CONTROL_PLANE.match(connection.scope["path"]):
         return JSONResponse(_problem(error, status, request_id), status, headers, "application/problem+json")
     return JSONResponse({"error": _openai(error)}, status, headers)
 
@@ -105,7 +105,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
     code = _STATUS_CODES.get(status, "invalid_request")
-    found = unknown_route(request.url.path) if status == 404 else service_error(detail, code=code, status=status)
+    found = unknown_route(request.scope["path"]) if status == 404 else service_error(detail, code=code, status=status)
     response = error_response(found, request)
     response.headers.update(dict(getattr(error, "headers", None) or {}))
     return response

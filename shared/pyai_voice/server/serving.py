@@ -117,9 +117,12 @@ async def running(
     listening = listening or bind()
     server = _Server(_config(app, settings), app)
     task = asyncio.create_task(server.serve([listening]))
+    task.add_done_callback(lambda _: server.up.set())
     address = listening.getsockname()
     try:
         await server.up.wait()
+        if task.done():
+            await task  # raises why it could not start
         running_server = Running(app, server, _url(str(address[0]), int(address[1])))
         app.state.abort = running_server.abort
         yield running_server
