@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -215,22 +217,46 @@ async def test_a_message_too_large_ends_the_stream_with_its_own_code(message: st
 
 async def test_a_client_that_reads_nothing_is_cut_off() -> None:
     async with serve(Settings(send_stall=0.1)) as local:
-        host, port = local.server.base_url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
-        writer.write(
-            b"GET /v1/audio/transcriptions/stream?protocol=pyai-hear-v1 HTTP/1.1\r\nHost: localhost\r\n"
-            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nx-api-key: " + local.server.api_key.encode() + b"\r\n\r\n"
-        )
-        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
-        garbage = b"\x81\x81" + bytes(4) + b"x"  # a masked text frame that is answered by an error of 150 bytes
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(20), deaf_client(local) as talk:
             with pytest.raises(ConnectionError):
                 while True:
-                    writer.write(garbage * 10_000)
-                    await writer.drain()
-        writer.transport.abort()
+                    await talk()
         await until_free(local)
+
+
+async def test_a_client_that_reads_nothing_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    async with AsyncExitStack() as held:
+        async with serve() as local:
+            talk = await held.enter_async_context(deaf_client(local))
+            with pytest.raises(TimeoutError):
+                while True:  # until the server has stopped reading, because it cannot send
+                    async with asyncio.timeout(0.5):
+                        await talk()
+            ending = asyncio.timeout(10)
+            await held.enter_async_context(ending)
+    assert not [record for record in caplog.records if record.name.startswith(("pyai_voice", "uvicorn"))]
+
+
+@asynccontextmanager
+async def deaf_client(local: Local) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Open a stream and never read it; yield what sends 10,000 messages that are each answered by an error."""
+    host, port = local.server.base_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    writer.write(
+        b"GET /v1/audio/transcriptions/stream?protocol=pyai-hear-v1 HTTP/1.1\r\nHost: localhost\r\n"
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nx-api-key: " + local.server.api_key.encode() + b"\r\n\r\n"
+    )
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+
+    async def talk() -> None:
+        writer.write((b"\x81\x81" + bytes(4) + b"x") * 10_000)  # masked text frames
+        await writer.drain()
+
+    try:
+        yield talk
+    finally:
+        writer.transport.abort()
 
 
 # -- failures -------------------------------------------------------------------------------------

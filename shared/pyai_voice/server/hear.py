@@ -64,6 +64,8 @@ class HearSession:
 
     def __init__(self, websocket: WebSocket, request: StreamRequest, engines: Engines) -> None:
         self._websocket = websocket
+        self.client: tuple[str, int] = websocket.scope["client"]
+        """Its address."""
         self._sending = asyncio.Lock()
         self._ended = asyncio.Event()
         self._listener = Listener(engines.recognizer, engines.new_detector(), _options(request, engines))

@@ -52,10 +52,13 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let open streams say their last words, then close everything."""
-        sessions = [asyncio.create_task(session.drain()) for session in self._app.state.sessions]
-        if sessions:
-            await asyncio.wait(sessions, timeout=_DRAIN)
+        """Let open streams say their last words, cut off those that do not read them, then close everything."""
+        state = self._app.state
+        drains = [asyncio.create_task(session.drain()) for session in state.sessions]
+        if drains:
+            await asyncio.wait(drains, timeout=_DRAIN)
+        for session in state.sessions:
+            state.abort(session.client)
         await super().shutdown(sockets)
 
 
