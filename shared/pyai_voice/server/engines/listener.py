@@ -131,6 +131,7 @@ class Listener:
         self._told = False
         self._prefix = StablePrefix()
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._stopped)  # also where it was cancelled before its first step
 
     @property
     def endpointing_ms(self) -> int:
@@ -175,16 +176,16 @@ class Listener:
     # -- the stream's own task ----------------------------------------------------------------
 
     async def _run(self) -> None:
-        try:
-            while (item := await self._inbox.get()) is not None:
-                await (self._hear(item) if isinstance(item, bytes) else self._commit(item))
-            if self._flush():
-                await self._end("eof")
-        finally:
-            self._drop_look()
-            self._outbox.end()
-            while not self._inbox.empty():  # lets a waiting feed() go on
-                self._inbox.get_nowait()
+        while (item := await self._inbox.get()) is not None:
+            await (self._hear(item) if isinstance(item, bytes) else self._commit(item))
+        if self._flush():
+            await self._end("eof")
+
+    def _stopped(self, _: asyncio.Task[None]) -> None:
+        self._drop_look()
+        self._outbox.end()
+        while not self._inbox.empty():  # lets a waiting feed() go on
+            self._inbox.get_nowait()
 
     async def _hear(self, pcm: bytes) -> None:
         self._unheard += self._rate.feed(pcm)

@@ -75,17 +75,16 @@ class Segmenter:
                 self.voiced_until = self.position
             return
         self._before.append((frame, likely))
-        if self._onset_frames() == _FRAMES_TO_START:
-            self._open()
+        latest = list(self._before)[-_FRAMES_TO_START:]
+        if len(latest) == _FRAMES_TO_START and all(likely > _ON for _, likely in latest):
+            self._open(_FRAMES_TO_START)
 
-    def _onset_frames(self) -> int:
-        return sum(likely > _ON for _, likely in list(self._before)[-_FRAMES_TO_START:])
-
-    def _open(self) -> None:
+    def _open(self, frames: int) -> None:
+        """Open a segment whose speech began this many frames ago."""
         self._speech = bytearray(b"".join(frame for frame, _ in self._before))
-        self._likely = [likely for _, likely in self._before][-_FRAMES_TO_START:]
+        self._likely = [likely for _, likely in self._before][-frames:]
         self._before.clear()
-        self.began = self.position - _FRAMES_TO_START * self._detector.frame
+        self.began = self.position - frames * self._detector.frame
         self.voiced_until = self.position
 
     def force(self, rest: bytes) -> bool:
@@ -93,8 +92,9 @@ class Segmenter:
 
         Returns whether a segment is open now.
         """
-        if self._speech is None and any(likely > _ON for _, likely in self._before):
-            self._open()
+        voiced = [likely > _ON for _, likely in self._before]
+        if self._speech is None and any(voiced):
+            self._open(len(voiced) - voiced.index(True))
         self.position += len(rest) // _SAMPLE_WIDTH
         if self._speech is not None:
             self._speech += rest

@@ -38,27 +38,19 @@ def write_final(text: str, options: TextOptions) -> str:
 
 # -- numbers ------------------------------------------------------------------------------------
 
-_DIGIT = r"(?:zero|one|two|three|four|five|six|seven|eight|nine)"
-_OH = re.compile(
-    rf"(?i)(\b{_DIGIT}[ ,-]+)(?:oh|o)\b(?=[ ,-]+(?:{_DIGIT}|oh|o)\b)|\b(?:oh|o)(?=[ ,-]+{_DIGIT}[ ,-]+{_DIGIT}\b)"
-)
-_ABOVE = 1.0
-"""A lone "one" stays a word: it is a pronoun more often than a number."""
-_LONE_ORDINAL = re.compile(r"(?i)\b(first|second|third)\b")
-
+_DIGIT = r"(?:zero|one|two|three|four|five|six|seven|eight|nine|oh|o)"
+_DIGIT_RUN = re.compile(rf"(?i)\b{_DIGIT}(?:[ ,-]+{_DIGIT}\b){{2,}}")
+_ORDINAL = re.compile(r"(?i)\b(?:first|second|third)\b")
+_ABOVE, _ABOVE_ORDINALS = 1.5, 3.0
+"""A lone "one" stays a word: it is a pronoun more often than a number; so do "a second" and "the first"."""
 
 _alpha2digit: Callable[[str, str, float], str] = text_to_num.alpha2digit  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - compiled, no types
 
 
 def write_numerals(text: str) -> str:
     """Return the text with spoken numbers as digits: ``twenty five`` -> ``25``, ``seven two nine`` -> ``7 2 9``."""
-    text = _OH.sub(lambda match: f"{match[1] or ''}zero", text)
-    kept = {match.start() for match in _LONE_ORDINAL.finditer(text)}
-    return _alpha2digit(text, "en", _ABOVE) if not kept else _numerals_but_ordinals(text)
-
-
-def _numerals_but_ordinals(text: str) -> str:
-    return _alpha2digit(text, "en", 3.0)
+    text = _DIGIT_RUN.sub(lambda run: re.sub(r"(?i)\b(?:oh|o)\b", "zero", run[0]), text)
+    return _alpha2digit(text, "en", _ABOVE_ORDINALS if _ORDINAL.search(text) else _ABOVE)
 
 
 # -- smart format -------------------------------------------------------------------------------
@@ -73,7 +65,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(1[0-2]|\d) ([0-5]\d) ?([ap])\.? ?m\b\.?"), r"\1:\2 \3m"),
     (re.compile(r"(?i)\b(1[0-2]|\d) ?([ap])\. ?m\b\.?"), r"\1 \2m"),
 )
-_DIGITS = re.compile(r"\b\d(?:[ ,-]{1,2}\d\b){2,}")
+_DIGITS = re.compile(r"\b0?\d(?:[ ,-]{1,2}0?\d\b){2,}")
 _DOMAIN = r"(\w[\w-]*(?: dot \w[\w-]*)*) dot (com|org|net|io|ai|co|edu|gov|uk|de|fr)\b"
 _MAIL = re.compile(rf"(?i)\b([\w.-]+(?: dot [\w-]+)*) at {_DOMAIN}")
 _SITE = re.compile(rf"(?i)\b{_DOMAIN}")
@@ -94,9 +86,9 @@ def _dotted(address: str) -> str:
 
 
 def _joined(digits: str) -> str:
-    if len(digits) == 10:
-        return f"{digits[:3]}-{digits[3:6]}-{digits[6:]}"
-    return f"{digits[:3]}-{digits[3:]}" if len(digits) == 7 else digits
+    if digits.startswith("0") or len(digits) not in (7, 10):
+        return digits
+    return "-".join((digits[:3], digits[3:]) if len(digits) == 7 else (digits[:3], digits[3:6], digits[6:]))
 
 
 # -- fillers ------------------------------------------------------------------------------------
