@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pyai_voice.audio import AudioFormat
 
 __all__ = ["BOT", "CALLER", "Call", "CallError", "Exchange", "Line"]
@@ -29,6 +31,10 @@ SPEECH_TIMEOUT = 40.0
 """Seconds within which a bot must have said its answer."""
 PATIENCE = 3.0
 """Seconds of silence after which an answer that came in the middle of the line counts as the answer."""
+GAP = 0.3
+"""Seconds without any audio of the bot after which it begins anew."""
+AUDIBLE = 300
+"""Amplitude (of 32768) from which on a sample can be heard."""
 
 
 class CallError(Exception):
@@ -63,7 +69,9 @@ class Exchange:
     first_word: float | None = None
     first_audio: float | None = None
     first_played: float | None = None
-    """When the first sample of the answer after the end of the caller's speech was played."""
+    """When the first sample was played of what the bot began to say after the end of the caller's speech ..."""
+    first_heard: float | None = None
+    """... and when the first one that is loud enough to be heard: voices begin with some silence."""
     heard: list[str] = field(default_factory=list[str])
     """The final transcripts."""
     reply: list[str] = field(default_factory=list[str])
@@ -87,6 +95,7 @@ class Call:
         self._outgoing: deque[bytes] = deque()
         self._bot_speaking = False
         self._bot_quiet_since = 0.0
+        self._sound_began = self._sounded_until = 0.0
         self._failure = ""
         self._changed = asyncio.Event()
 
@@ -167,10 +176,15 @@ class Call:
 
     def play(self, pcm: bytes) -> None:
         """Take the bot's audio at the moment when it sounds."""
-        exchange = self.now
+        exchange, now = self.now, time.time()
         exchange.audio += pcm
-        if exchange.line is None or (exchange.speech_end is not None and time.time() >= exchange.speech_end):
-            exchange.note("first_played", time.time())
+        if now - self._sounded_until > GAP:
+            self._sound_began = now
+        self._sounded_until = now + BOT.seconds(len(pcm))
+        if exchange.line is None or (exchange.speech_end is not None and self._sound_began >= exchange.speech_end):
+            exchange.note("first_played", now)
+            if (silence := _leading_silence(pcm)) is not None:
+                exchange.note("first_heard", now + silence)
 
     def bot_started(self) -> None:
         """Note that the bot begins to speak."""
@@ -209,3 +223,9 @@ class Call:
         """End the call: the caller's side raises CallError with this reason."""
         self._failure = self._failure or reason
         self._pulse()
+
+
+def _leading_silence(pcm: bytes) -> float | None:
+    """Return the seconds before the first audible sample; None if there is none."""
+    audible = np.flatnonzero(np.abs(np.frombuffer(pcm, np.int16).astype(np.int32)) >= AUDIBLE)
+    return float(audible[0]) / BOT.rate if audible.size else None

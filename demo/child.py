@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _STOP_TIMEOUT = 6.0
 
 
 @asynccontextmanager
-async def child(name: str, *command: str, log: Path, ready: float) -> AsyncIterator[dict[str, str]]:
+async def child(name: str, *command: str, log: Path, ready: float) -> AsyncGenerator[dict[str, str]]:
     """Start a server, yield the variables that it exports, and stop it at the end.
 
     Its standard error goes to ``log``. Raises CallError when it is not ready within ``ready`` seconds.

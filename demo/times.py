@@ -14,7 +14,8 @@ TIMES: dict[str, tuple[str, str]] = {
     "end of speech to final": ("speech_end", "final"),
     "final to first word of the brain": ("final", "first_word"),
     "first word to first audio byte": ("first_word", "first_audio"),
-    "voice to voice": ("speech_end", "first_played"),
+    "end of speech to first audio played": ("speech_end", "first_played"),
+    "voice to voice: to the first audible sound": ("speech_end", "first_heard"),
 }
 """Name -> the moments between which it lies."""
 

@@ -23,7 +23,7 @@ _NUMBERS = {
     "16": "sixteen",
     "20": "twenty",
 }
-_SAME = {"oz": "ounce", "ounces": "ounce", **_NUMBERS}
+_SAME: dict[str, str] = {"oz": "ounce", "ounces": "ounce", **_NUMBERS}
 
 COMMON = frozenset(
     """a about after all also am an and any anything are as at be bit but by can cannot change could day did do
@@ -64,7 +64,9 @@ _SOUNDS = [
 
 def tokens(text: str) -> list[str]:
     """Return the words in lower case, numbers and units as the menu spells them."""
-    found = re.findall(r"\d+|[^\W\d_]+", text.lower().replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", ""))
+    found: list[str] = re.findall(
+        r"\d+|[^\W\d_]+", text.lower().replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
+    )
     return [_SAME.get(word, word) for word in found]
 
 

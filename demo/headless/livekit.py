@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from livekit import rtc
@@ -168,7 +168,7 @@ class _Watch:
 
 
 @asynccontextmanager
-async def call_agent(call: Call, session: AgentSession, agent: Agent) -> AsyncIterator[None]:
+async def call_agent(call: Call, session: AgentSession, agent: Agent) -> AsyncGenerator[None]:
     """Run a session with its agent for as long as the context lasts."""
     output = HeadlessOutput(call)
     session.input.audio = HeadlessInput(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from pipecat.frames.frames import (
@@ -71,7 +71,7 @@ class HeadlessTransport(BaseTransport):
 
 
 class _Ears(BaseInputTransport):
-    def __init__(self, params: TransportParams, call: Call, connected: Callable[[], object]):
+    def __init__(self, params: TransportParams, call: Call, connected: Callable[[], Awaitable[None]]):
         super().__init__(params)
         self._call = call
         self._connected = connected
@@ -150,7 +150,7 @@ class _Watch(BaseObserver):
 
 
 @asynccontextmanager
-async def call_bot(call: Call, build: Callable[[BaseTransport], PipelineWorker]) -> AsyncIterator[None]:
+async def call_bot(call: Call, build: Callable[[BaseTransport], PipelineWorker]) -> AsyncGenerator[None]:
     """Run the bot that ``build`` makes for a transport, for as long as the context lasts."""
     worker = build(HeadlessTransport(call))
     worker.add_observer(_Watch(call))

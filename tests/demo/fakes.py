@@ -28,8 +28,8 @@ from demo.call import BOT
 
 SILENT_CHUNKS = 10
 """So many chunks of 20 ms end a turn."""
-SPEECH = bytes(BOT.size(0.4))
-"""What the fake mouths say."""
+SPEECH = bytes(BOT.size(0.1)) + b"\x00\x10" * round(BOT.rate * 0.3)
+"""What the fake mouths say: 0.4 s, the first 0.1 s of it silence."""
 
 
 class Ear:
@@ -76,7 +76,7 @@ class PipecatEar(STTService):
 
 
 class PipecatMouth(TTSService):
-    """Says 0.4 s of silence for every sentence."""
+    """Says the same for every sentence."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -130,7 +130,7 @@ class _EarStream(stt.RecognizeStream):
 
 
 class LiveKitMouth(tts.TTS):
-    """Says 0.4 s of silence for every sentence."""
+    """Says the same for every sentence."""
 
     def __init__(self) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=BOT.rate, num_channels=1)

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from demo.bots import BOTS
 from demo.call import Exchange, Line
 from demo.orders import Recording, judge, play, recordings
 from demo.screen import Screen
 
+PROJECT = Path(__file__).resolve().parents[2]
 ORDER = Recording("a.wav", {"drink": "mocha", "size": "small", "milk": "skim milk"})
 
 
@@ -59,6 +61,28 @@ async def test_says_that_there_are_no_recordings(tmp_path: Path) -> None:
     assert "No recorded orders" in output.getvalue()
 
 
-@pytest.mark.skipif(not recordings(), reason="no folder shared/speech beside the project")
+with_recordings = pytest.mark.skipif(not recordings(), reason="no folder shared/speech beside the project")
+
+
+@with_recordings
 def test_every_recorded_order_has_slots_that_the_brain_knows() -> None:
     assert all(recording.slots for recording in recordings())
+
+
+@with_recordings
+@pytest.mark.timeout(180)
+async def test_real_people_order_from_both_bots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYAI_API_KEY", "PYAI_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    output = StringIO()
+    await play(2, Screen(Console(file=output, width=200)))
+    results = json.loads((tmp_path / "out" / "orders.json").read_text(encoding="utf-8"))
+    assert set(results) == set(BOTS)
+    for name, orders in results.items():
+        assert [order["failure"] for order in orders] == ["", ""]
+        assert all(order["text"] for order in orders)
+        assert f"{name}: {sum(order['whole'] for order in orders)} of 2 orders understood whole" in output.getvalue()
+    assert "voice to voice" in output.getvalue()
