@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import struct
 import wave
@@ -169,6 +170,28 @@ async def test_an_upload_too_large_is_refused_and_the_refusal_arrives() -> None:
         assert response.status_code == 413
         assert response.json()["error"]["code"] == "payload_too_large"
         assert (await send(local)).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [1000, 300_000])
+async def test_a_client_that_leaves_during_its_upload_is_no_failure(
+    caplog: pytest.LogCaptureFixture, sent: int
+) -> None:
+    async with serve(Settings(max_upload=200_000)) as local:
+        host, port = local.server.base_url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST {TRANSCRIPTIONS} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {local.server.api_key}\r\n"
+        form = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n--x\r\n"
+        part = 'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        writer.write(f"{head}{form}{part}".encode() + bytes(sent))
+        await writer.drain()
+        async with asyncio.timeout(10):
+            while not local.server.app.state.requests.taken:
+                await local.get("/v1/me")
+            writer.close()
+            await writer.wait_closed()
+            while local.server.app.state.requests.taken:
+                await local.get("/v1/me")
+    assert not [record for record in caplog.records if record.name.startswith(("pyai_voice", "uvicorn"))]
 
 
 async def test_a_recording_too_long_is_refused() -> None:

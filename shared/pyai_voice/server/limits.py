@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import service_error
@@ -68,7 +68,7 @@ class _LimitedReceive:
         while message.get("more_body") and self._size <= _DISCARDED * self._limit:
             message = await self._next()
         if message["type"] == "http.disconnect":
-            raise ClientDisconnect
+            return message
         raise service_error(f"The body is larger than {self._limit} bytes", code="payload_too_large")
 
     async def _next(self) -> Message:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocket
@@ -111,6 +111,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return response
 
 
+async def _gone(request: Request, error: Exception) -> Response:  # nobody reads it, and it is no failure to log
+    return Response(status_code=400)
+
+
 async def _failure(request: Request, error: Exception) -> Response:  # uvicorn logs it
     return error_response(service_error("The local server failed; see its log", code="internal_error"), request)
 
@@ -118,6 +122,7 @@ async def _failure(request: Request, error: Exception) -> Response:  # uvicorn l
 handlers: dict[type[Exception] | int, ExceptionHandler] = {
     ServiceError: _refuse,
     HTTPException: _http_error,
+    ClientDisconnect: _gone,
     Exception: _failure,
 }
 """For Starlette's ``exception_handlers``."""
