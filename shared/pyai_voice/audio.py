@@ -17,7 +17,7 @@ from .errors import AudioError
 if TYPE_CHECKING:
     import soxr
 
-__all__ = ["AudioFormat", "Resampler", "SampleAligner", "loud_seconds", "read_wav", "resample", "wav_bytes"]
+__all__ = ["AudioFormat", "Resampler", "SampleAligner", "loud_seconds", "peak", "read_wav", "resample", "wav_bytes"]
 
 SAMPLE_WIDTH = 2
 """Bytes a sample."""
@@ -89,6 +89,11 @@ def resample(pcm: bytes, source: int, target: int) -> bytes:
     return Resampler(source, target).feed(pcm, last=True)
 
 
+def peak(pcm: bytes) -> int:
+    """Return about the largest sample value, 0 to 32767, looking at every eighth: a microsecond for 20 ms."""
+    return max(memoryview(pcm).cast("h")[::8], default=0)
+
+
 def loud_seconds(pcm: bytes, audio_format: AudioFormat, threshold: float = 500.0) -> float:
     """Return how many seconds are loud enough for speech: 20 ms frames above a root mean square (0 to 32768)."""
     import numpy as np
@@ -125,11 +130,15 @@ def read_wav(source: str | PathLike[str] | bytes) -> tuple[bytes, AudioFormat]:
         ) from None
     if width != SAMPLE_WIDTH or channels != 1:
         raise AudioError(f"{name} has {channels} channels of {8 * width} bits", code="invalid_audio", hint=_REMEDY)
-    if not pcm or len(pcm) < frames * SAMPLE_WIDTH:
+    streamed = frames * SAMPLE_WIDTH >= _UNKNOWN_LENGTH
+    pcm = pcm[: len(pcm) // SAMPLE_WIDTH * SAMPLE_WIDTH] if streamed else pcm
+    if not pcm or (len(pcm) < frames * SAMPLE_WIDTH and not streamed):
         raise AudioError(f"{name} is empty or cut short", code="invalid_audio", hint="Record or copy it again")
     return pcm, AudioFormat(rate)
 
 
+_UNKNOWN_LENGTH = 0xFFFF_0000
+"""Bytes; a header that says so much was written before the length was known, as that of a streamed WAV is."""
 _REMEDY = "Expected 16-bit mono PCM; convert with: ffmpeg -i INPUT -ac 1 -c:a pcm_s16le OUTPUT.wav"
 
 

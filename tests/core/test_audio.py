@@ -160,3 +160,12 @@ def test_files_are_named_in_the_complaint(tmp_path: Path) -> None:
         read_wav(str(path))
     path.write_bytes(wav_bytes(tone(10), AudioFormat(8000)))
     assert read_wav(path)[1].rate == 8000
+
+
+def test_a_streamed_wav_whose_length_was_not_known_is_read_to_its_end() -> None:
+    whole = wav_bytes(b"\x01\x02" * 50, AudioFormat(16000))
+    streamed = whole[:4] + b"\xff" * 4 + whole[8:40] + b"\xff" * 4 + whole[44:]
+    assert read_wav(streamed) == (b"\x01\x02" * 50, AudioFormat(16000))
+    assert read_wav(streamed + b"\x07") == (b"\x01\x02" * 50, AudioFormat(16000))
+    with pytest.raises(AudioError, match="empty"):
+        read_wav(streamed[:44])
