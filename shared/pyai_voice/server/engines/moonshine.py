@@ -81,11 +81,10 @@ class Moonshine:
         return await self._workers.run(priority, lambda job: self._recognize(pcm, vocabulary, job))
 
     def _recognize(self, pcm: bytes, vocabulary: Vocabulary | None, job: Job) -> Recognition:
-        pieces = [self._model.decode(_samples(piece), lambda: job.cancelled) for piece in split_at_quiet(pcm)]
-        tokens = sum(piece.tokens for piece in pieces)
-        score = sum(piece.log_probability * piece.tokens for piece in pieces) / tokens if tokens else 0.0
-        text = " ".join(piece.text for piece in pieces if piece.text)
-        return Recognition(vocabulary.correct(text) if vocabulary else text, score)
+        parts = [self._model.decode(_samples(part), vocabulary, lambda: job.cancelled) for part in split_at_quiet(pcm)]
+        tokens = max(1, sum(part.tokens for part in parts))
+        score = sum(part.score for part in parts) / tokens
+        return Recognition(" ".join(part.text for part in parts if part.text), score)
 
 
 def _samples(pcm: bytes) -> npt.NDArray[np.float32]:

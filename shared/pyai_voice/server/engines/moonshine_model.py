@@ -1,4 +1,4 @@
-"""The Moonshine speech model on plain onnxruntime: audio in, tokens and their likelihood out.
+"""The Moonshine speech model on plain onnxruntime: audio in, words and their likelihood out.
 
 Source: Moonshine (Useful Sensors, MIT), an encoder over raw samples and a decoder with a key-value cache.
 """
@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FILES", "Decoded", "MoonshineModel", "onnx_session", "read_tokens"]
+from .moonshine_tokens import END, START, Tokens
+from .vocabulary import Vocabulary
+
+__all__ = ["FILES", "Decoded", "MoonshineModel", "onnx_session"]
 
 FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 """What a Moonshine folder holds."""
@@ -23,10 +26,11 @@ Samples = npt.NDArray[np.float32]
 """Audio at 16 kHz, -1 to 1."""
 
 _RATE = 16000
-_START, _END = 1, 2
 _TOKENS_A_SECOND, _TOKENS_MORE = 6.5, 4
 _SILENCE_BEHIND = _RATE // 5
 """Samples added to every piece: words at its very end are read better, and none is too short for the encoder."""
+_LOSS_A_LIKENESS, _UNLIKE, _GREATEST_LOSS = 30.0, 0.6, 10.0
+"""How much less likely (natural logarithm) a text with a term may be: the more alike it sounds, the more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,8 @@ class Decoded:
     """What the model read in one piece of audio."""
 
     text: str
-    log_probability: float
-    """Mean over the tokens."""
+    score: float
+    """Sum of the tokens' log-probabilities."""
     tokens: int
 
 
@@ -46,43 +50,53 @@ class MoonshineModel:
         encoder, decoder, tokenizer = (folder / name for name in FILES)
         self._encoder = onnx_session(encoder)
         self._decoder = onnx_session(decoder)
-        self._tokens = read_tokens(tokenizer.read_bytes())
+        self._tokens = Tokens(tokenizer.read_bytes())
         shapes = {item.name: item.shape for item in self._decoder.get_inputs() if item.name.startswith("past_")}
         self._empty_cache = {name: np.zeros((1, shape[1], 0, shape[3]), np.float32) for name, shape in shapes.items()}
 
-    def decode(self, samples: Samples, stopped: Callable[[], bool]) -> Decoded:
-        """Return the most likely words, chosen token by token; ends early when ``stopped`` says so."""
+    def decode(self, samples: Samples, vocabulary: Vocabulary | None, stopped: Callable[[], bool]) -> Decoded:
+        """Return the most likely words, chosen token by token; ends early when ``stopped`` says so.
+
+        A stretch that sounds like a term of the vocabulary becomes that term where the audio agrees.
+        """
         samples = np.pad(samples, (0, _SILENCE_BEHIND))
         mask = np.ones((1, samples.size), np.int64)
         (hidden,) = self._encoder.run(None, {"input_values": samples[None], "attention_mask": mask})
-        feed: dict[str, Any] = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        audio: dict[str, Any] = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask, **self._empty_cache}
         most = int(samples.size / _RATE * _TOKENS_A_SECOND) + _TOKENS_MORE
-        tokens, scores = self._generate(feed, most, stopped)
-        mean = float(np.mean(scores)) if scores else 0.0
-        return Decoded(self._text(tokens), mean, len(scores))
+        tokens, scores = self._generate(audio, most, stopped)
+        text, score = self._tokens.decode(tokens), sum(scores)
+        if vocabulary:
+            text = vocabulary.correct(text, lambda other, likeness: self._agrees(audio, other, score, likeness))
+        return Decoded(text, score, len(scores))
 
-    def _generate(self, feed: dict[str, Any], most: int, stopped: Callable[[], bool]) -> tuple[list[int], list[float]]:
-        feed = {**feed, **self._empty_cache}
-        token, tokens, scores = _START, list[int](), list[float]()
-        while token != _END and len(scores) < most and not stopped():
+    def _generate(self, audio: dict[str, Any], most: int, stopped: Callable[[], bool]) -> tuple[list[int], list[float]]:
+        feed, token, tokens, scores = dict(audio), START, list[int](), list[float]()
+        while token != END and len(scores) < most and not stopped():
             first = not scores
             feed |= {"input_ids": np.array([[token]]), "use_cache_branch": np.array([not first])}
             logits, *cache = self._decoder.run(None, feed)
-            token, score = _best(logits[0, -1])
+            token = int(logits[0, -1].argmax())
             tokens.append(token)
-            scores.append(score)
+            scores.append(_log_probability(logits[0, -1], token))
             for name, value in zip(self._empty_cache, cache, strict=True):
                 if first or ".encoder." not in name:  # what the decoder keeps of the audio never changes
                     feed[name] = value
         return tokens, scores
 
-    def _text(self, tokens: list[int]) -> str:
-        joined = b"".join(self._tokens[token] for token in tokens if token not in (_START, _END))
-        return " ".join(joined.decode(errors="replace").replace("\u2581", " ").split())
+    def _agrees(self, audio: dict[str, Any], text: str, score: float, likeness: float) -> bool:
+        allowed = min(_GREATEST_LOSS, _LOSS_A_LIKENESS * (likeness - _UNLIKE))
+        return self._score(audio, self._tokens.encode(text)) >= score - allowed
+
+    def _score(self, audio: dict[str, Any], tokens: list[int]) -> float:
+        """Return how likely a text is: the sum of its tokens' log-probabilities."""
+        feed = {**audio, "input_ids": np.array([[START, *tokens]]), "use_cache_branch": np.array([False])}
+        logits = self._decoder.run(None, feed)[0][0]
+        return sum(_log_probability(row, token) for row, token in zip(logits, [*tokens, END], strict=True))
 
 
 def onnx_session(path: Path) -> Any:
-    """Load a model for one thread of its own a call, without threads that spin."""
+    """Load a model for one thread a call, without threads that spin."""
     runtime: Any = import_module("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -91,27 +105,6 @@ def onnx_session(path: Path) -> Any:
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def read_tokens(data: bytes) -> list[bytes]:
-    """Read ``tokenizer.bin``: byte strings with their length in front (one byte, or two from 128 on)."""
-    tokens, at = list[bytes](), 0
-    while at < len(data):
-        size, at = data[at], at + 1
-        if size >= 128:
-            size, at = size - 128 + 128 * data[at], at + 1
-        tokens.append(_token_bytes(data[at : at + size]))
-        at += size
-    return tokens
-
-
-def _token_bytes(token: bytes) -> bytes:
-    if token.startswith(b"<<") and token.endswith(b">>") and len(token) > 4:
-        return b""
-    if token.startswith(b"<0x") and token.endswith(b">"):
-        return bytes.fromhex(token[3:-1].decode())
-    return token
-
-
-def _best(logits: npt.NDArray[np.float32]) -> tuple[int, float]:
-    token = int(logits.argmax())
-    shifted = logits - logits[token]
-    return token, -float(np.log(np.exp(shifted).sum()))
+def _log_probability(logits: npt.NDArray[np.float32], token: int) -> float:
+    highest = logits.max()
+    return float(logits[token] - highest - np.log(np.exp(logits - highest).sum()))

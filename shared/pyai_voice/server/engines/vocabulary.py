@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["MOST_TERMS", "Vocabulary"]
+__all__ = ["MOST_TERMS", "Vocabulary", "likeness"]
 
 MOST_TERMS = 5
 """How many terms count, as PyAI says; the rest is ignored."""
 
-_CLOSE = 0.8
-"""Likeness in sound from which a stretch of words is taken for a term; 1.0 is the same sound."""
+Believed = Callable[[str, float], bool]
+"""Tells whether a text with a term in place of what was heard, that sounds so alike (0 to 1), may be right."""
+
+_NEAR, _CLOSE = 0.65, 0.88
+"""Likeness from which a term comes into question, and from which it is taken when nothing but the sound is known."""
+_TRIED = 3
+"""Stretches of one text that are tried for each term."""
 _WORD = re.compile(r"[\w'’&+-]+")
-_STRESS = str.maketrans("", "", "ˈˌ ː")
-_VOWELS = frozenset("aeiouæɑɒɔəɛɜɪʊʌᵊᵻAIOQWY")
+_NOT_SOUND = str.maketrans("", "", 'ˈˌː .,;:!?-—…"“”()')
+_VOWELS = frozenset("aeiouæɑɒɔəɛɜɪʊʌᵊᵻɐAIOQWY")
+_WEAK = frozenset("ɹhəᵊ")
 _ALIKE = tuple(
     map(frozenset, ("mnŋ", "pb", "tdTɾ", "kɡ", "fv", "sz", "ʃʒ", "ʧʤ", "θð", "sʃ", "zʒ", "θf", "ðv", "wv", "ɹl"))
 )
@@ -29,71 +35,89 @@ class _Term:
     words: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    start: int
+    end: int
+    likeness: float
+
+
 class Vocabulary:
     """The terms of one stream. ``pronounce`` turns a text into phonemes; without terms nothing is changed."""
 
-    def __init__(self, terms: Iterable[str] = (), pronounce: Callable[[str], str] | None = None) -> None:
-        self._pronounce = lru_cache(4096)(pronounce) if pronounce else str.lower
+    def __init__(self, terms: Iterable[str] = (), pronounce: Callable[[str], str] = str.lower) -> None:
+        self._pronounce = lru_cache(4096)(pronounce)
         self._terms = tuple(
-            _Term(term, self._sound(term), max(1, len(_WORD.findall(term)))) for term in list(terms)[:MOST_TERMS]
+            _Term(term, self._sound(term), len(_WORD.findall(term))) for term in list(terms)[:MOST_TERMS]
         )
 
-    def correct(self, text: str) -> str:
-        """Return the text with what sounds like a term written as that term."""
+    def __bool__(self) -> bool:
+        return bool(self._terms)
+
+    def correct(self, text: str, believed: Believed = lambda _, likeness: likeness >= _CLOSE) -> str:
+        """Return the text with what sounds like a term, and may be it, written as that term."""
         for term in self._terms:
-            text = self._with_term(text, term)
+            for stretch in sorted(self._likest(text, term), key=lambda stretch: -stretch.start):
+                other = _replaced(text, stretch, term.written)
+                if _plain(other) == _plain(text) or believed(other, stretch.likeness):
+                    text = other
         return text
 
-    def _with_term(self, text: str, term: _Term) -> str:
-        words, at, parts = list(_WORD.finditer(text)), 0, list[str]()
-        place = 0
-        while place < len(words):
-            size = self._size_of_match(text, words, place, term)
-            if size:
-                parts += [text[at : words[place].start()], term.written]
-                at = words[place + size - 1].end()
-            place += size or 1
-        return "".join([*parts, text[at:]])
+    def _likest(self, text: str, term: _Term) -> list[_Stretch]:
+        """Return the few stretches that sound most like the term, without overlap."""
+        chosen = list[_Stretch]()
+        for one in sorted(self._stretches(text, term), key=lambda stretch: -stretch.likeness):
+            if len(chosen) < _TRIED and all(one.end <= other.start or one.start >= other.end for other in chosen):
+                chosen.append(one)
+        return chosen
 
-    def _size_of_match(self, text: str, words: list[re.Match[str]], place: int, term: _Term) -> int:
-        """Return how many words from here on sound like the term: 0 for none."""
-        scores = {
-            size: likeness(self._sound(text[words[place].start() : words[place + size - 1].end()]), term.sound)
-            for size in (term.words, term.words + 1, term.words - 1)
-            if 0 < size <= len(words) - place
-        }
-        best = max(scores, key=lambda size: scores[size], default=0)
-        return best if best and scores[best] >= _CLOSE else 0
+    def _stretches(self, text: str, term: _Term) -> Iterator[_Stretch]:
+        words = list(_WORD.finditer(text))
+        for size in range(max(1, term.words - 1), term.words + 3):
+            for first, last in zip(words, words[size - 1 :], strict=False):
+                alike = likeness(self._sound(text[first.start() : last.end()]), term.sound)
+                if alike >= _NEAR:
+                    yield _Stretch(first.start(), last.end(), alike)
 
     def _sound(self, text: str) -> str:
-        return self._pronounce(text).translate(_STRESS)
+        return self._pronounce(text).translate(_NOT_SOUND)
 
 
+def _replaced(text: str, stretch: _Stretch, term: str) -> str:
+    heard = text[stretch.start : stretch.end]
+    begins = (
+        heard[0].isupper() and term.islower() and (stretch.start == 0 or text[: stretch.start].rstrip()[-1:] in ".?!")
+    )
+    return text[: stretch.start] + (term[0].upper() + term[1:] if begins else term) + text[stretch.end :]
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+@lru_cache(4096)
 def likeness(one: str, other: str) -> float:
     """Return how alike two phoneme strings sound, 0 to 1: a weighted edit distance over the longer one's length."""
-    if not one or not other or (one[0] != other[0] and _cost(one[0], other[0]) > 0.5):
+    longest = max(len(one), len(other))
+    if abs(len(one) - len(other)) > longest / 2:
         return 0.0
     row = [0.0]
-    for char in other:
-        row.append(row[-1] + _cost("", char))
+    for sign in other:
+        row.append(row[-1] + _cost("", sign))
     for left in one:
         above, row = row, [row[0] + _cost(left, "")]
         for place, right in enumerate(other):
-            row.append(
-                min(
-                    above[place] + _cost(left, right),
-                    above[place + 1] + _cost(left, ""),
-                    row[place] + _cost("", right),
-                )
-            )
-    return max(0.0, 1.0 - row[-1] / max(len(one), len(other)))
+            ways = above[place] + _cost(left, right), above[place + 1] + _cost(left, ""), row[place] + _cost("", right)
+            row.append(min(ways))
+    return 1.0 - row[-1] / longest
 
 
+@lru_cache(4096)
 def _cost(one: str, other: str) -> float:
     if one == other:
         return 0.0
     if not one or not other:
-        return 0.5 if (one or other) in "ɹhəᵊ" else 1.0
+        return 0.5 if one in _WEAK or other in _WEAK else 1.0
     if one in _VOWELS and other in _VOWELS:
         return 0.4
     return 0.4 if any(one in group and other in group for group in _ALIKE) else 1.0
