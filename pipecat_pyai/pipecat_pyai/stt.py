@@ -128,6 +128,7 @@ class PyAISTTService(STTService):
         if settings is not None:
             complete.apply_update(settings)
         HearOptions(sample_rate=sample_rate or 16000, **complete.options())
+        kwargs.setdefault("enable_direct_mode", True)  # nothing here waits, so frames need not queue up
         super().__init__(sample_rate=sample_rate, ttfs_p99_latency=ttfs_p99_latency, settings=complete, **kwargs)
         self._vad_ends_turn = vad_force_turn_endpoint
         self._should_interrupt = should_interrupt
@@ -177,9 +178,10 @@ class PyAISTTService(STTService):
     async def stop(self, frame: EndFrame) -> None:
         """Wait a little for the last words, then close."""
         self._running = False
-        if self._stream and self._listener:
-            await self._stream.drain(_DRAIN)
-            await asyncio.wait([self._listener], timeout=_DRAIN)
+        stream, listener = self._stream, self._listener
+        if stream and listener:
+            await stream.drain(_DRAIN)
+            await asyncio.wait([listener], timeout=_DRAIN)
         await super().stop(frame)
         await self._close()
 
