@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class Child:
 
 
 @contextmanager
-def child(name: str, *module_and_arguments: str, python: Path | str = sys.executable) -> Iterator[Child]:
+def child(name: str, *module_and_arguments: str, python: Path | str = sys.executable) -> Generator[Child]:
     """Run ``python -m module arguments`` until the end of the block; its log is ``build/benchmarks/NAME.log``."""
     _LOGS.mkdir(parents=True, exist_ok=True)
     log = _LOGS / f"{name.replace(' ', '-')}.log"

@@ -10,7 +10,7 @@ the machine has other work as well: every number is a median of rounds, every ra
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,7 @@ def measure(quick: bool = False) -> list[Table]:
 
 
 @contextmanager
-def _running() -> Iterator[tuple[str, dict[Party, Child]]]:
+def _running() -> Generator[tuple[str, dict[Party, Child]]]:
     """Start the server and a process for each implementation; give its address and those that can be had."""
     with ExitStack() as stack:
         base_url = stack.enter_context(child("hear server", "benchmarks.hear_server")).hello["base_url"]

@@ -21,11 +21,10 @@ from .protocol.hear.client import HearClient
 
 __all__ = ["Conversation", "Wishes"]
 
-_CHUNK = 0.04
-"""Seconds of audio in a message."""
+_LARGEST = 0.1
+"""Seconds of audio in a message, at most."""
 _BACKLOG = 0.25
-"""Seconds of unsent audio from which on it is a backlog, sent in larger pieces at ``_REPLAY_SPEED``."""
-_BACKLOG_CHUNK = 0.1
+"""Seconds of unsent audio from which on it is a backlog, sent at ``_REPLAY_SPEED``."""
 _REPLAY_SPEED = 8.0
 _TICK = 0.5
 _LOUD = 2.0
@@ -75,6 +74,9 @@ class Conversation:
         self._wishes = wishes
         self._outage = outage
         self._deliver = deliver
+        self._largest, self._backlog = self._size(_LARGEST), self._size(_BACKLOG)
+        self._idle = False
+        self._free_at = 0.0
         self._opened_at = self._heard_at = _now()
         self._heard_any = False
         self._asked_at: float | None = None
@@ -136,16 +138,26 @@ class Conversation:
                 pass
         self._deliver(event)
 
+    def send_waiting(self) -> bool:
+        """Send the waiting audio now, in one message; False where that is the writer's work: wake it."""
+        size, now = self._journal.unsent, _now()
+        idle = self._idle and not self._wishes.wake.is_set() and self._link.ready
+        if not idle or size > self._largest or now < self._free_at:
+            return False
+        self._free_at = now + self._journal.format.seconds(size) / _REPLAY_SPEED
+        piece = self._journal.next(size)
+        if isinstance(piece, bytes):
+            self._link.send_now(piece)
+        return True
+
     async def _write(self) -> None:
         while True:
             for message in self._machine.data_to_send():
                 await self._link.send(message)
-            backlog = self._journal.unsent > self._size(_BACKLOG)
-            item = self._journal.next(self._size(_CHUNK), self._size(_BACKLOG_CHUNK if backlog else _CHUNK))
-            match item:
+            backlog = self._journal.unsent > self._backlog
+            match item := self._journal.next(self._largest):
                 case None:
-                    self._wishes.wake.clear()
-                    await self._wishes.wake.wait()
+                    await self._rest()
                 case Mark():
                     self._machine.commit()
                     self._asked_at = self._asked_at or _now()
@@ -153,6 +165,12 @@ class Conversation:
                     await self._link.send(item)
                     if backlog:
                         await asyncio.sleep(self._journal.format.seconds(len(item)) / _REPLAY_SPEED)
+
+    async def _rest(self) -> None:
+        self._wishes.wake.clear()
+        self._idle = True
+        await self._wishes.wake.wait()
+        self._idle = False
 
     def _size(self, seconds: float) -> int:
         return self._journal.format.size(seconds)

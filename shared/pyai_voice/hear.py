@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-from .audio import AudioFormat, SampleAligner
+from .audio import AudioFormat, SampleAligner, peak
 from .backoff import HOLD_OFF, Outage
 from .conversation import Conversation, Wishes
 from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError
@@ -27,7 +27,15 @@ from .protocol.hear.wire import STREAM_PATH, connect_query
 __all__ = ["HearStream"]
 
 _MESSAGE = 0.04
-"""Seconds of audio worth waking the writer for."""
+"""Seconds of audio in a message while an utterance is open."""
+_QUIET_MESSAGE = 0.1
+"""The same while nobody speaks."""
+_ONSET_MESSAGE = 0.02
+"""The same between the first sound of speech and its first transcript, which must not wait for audio."""
+_ONSET = 0.5
+"""Seconds for which a sound may be the beginning of speech."""
+_SOUND = 300
+"""Sample value from which on a sound may be speech; more than the noise of a quiet line."""
 _QUEUE = 1000
 """Events that may wait to be read; partial transcripts beyond it are dropped, more than that ends the stream."""
 
@@ -57,10 +65,15 @@ class HearStream:
         self._machine = HearClient(self.options)
         self._journal = Journal(self.format, self._link_options.journal)
         self._aligner = SampleAligner()
+        self._message, self._quiet_message, self._onset_message, self._onset = map(
+            self.format.size, (_MESSAGE, _QUIET_MESSAGE, _ONSET_MESSAGE, _ONSET)
+        )
+        self._onset_until = 0
         self._outage = Outage(self._link_options)
         self._wishes = Wishes()
         self._events: asyncio.Queue[HearEvent | None] = asyncio.Queue(_QUEUE + 1)
         self._task: asyncio.Task[None] | None = None
+        self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
         self._connections = 0
         self._lost = 0
@@ -85,10 +98,22 @@ class HearStream:
         """
         if not self._taking:
             raise ConnectivityError("This Hear stream is closed; open a new one", code="closed")
-        self.start()
-        self._lost += self._journal.append(self._aligner.feed(pcm))
-        if self._journal.unsent >= self.format.size(_MESSAGE):
+        if self._task is None:
+            self.start()
+        pcm = self._aligner.feed(pcm)
+        self._lost += self._journal.append(pcm)
+        if self._journal.unsent < self._worth_sending(pcm):
+            return
+        if self._conversation is None or not self._conversation.send_waiting():
             self._wishes.wake.set()
+
+    def _worth_sending(self, pcm: bytes) -> int:
+        """Return how many bytes should wait for a message of their own."""
+        if self._machine.speaking:
+            return self._message
+        if peak(pcm) > _SOUND:
+            self._onset_until = self._journal.end + self._onset
+        return self._onset_message if self._journal.end < self._onset_until else self._quiet_message
 
     def commit(self) -> bool:
         """Ask for the final transcript of what was sent so far; its TurnEnded will be ``committed``.
@@ -189,8 +214,10 @@ class HearStream:
         except PyAIError as error:
             return error
         try:
-            return await self._open(link, dialled, asyncio.get_running_loop().time() - began).run()
+            self._conversation = self._open(link, dialled, asyncio.get_running_loop().time() - began)
+            return await self._conversation.run()
         finally:
+            self._conversation = None
             await link.close()
 
     def _open(self, link: Link, dialled: HearOptions, took: float) -> Conversation:

@@ -68,17 +68,14 @@ class Journal:
         self.marks.append(Mark(self.end))
         return True
 
-    def next(self, least: int, most: int) -> bytes | Mark | None:
-        """Return what to send next: ``least`` to ``most`` bytes, or a commit whose turn has come, or None.
-
-        Before a commit, less than ``least`` is sent as well.
-        """
+    def next(self, most: int) -> bytes | Mark | None:
+        """Return what to send next: at most so many bytes, or a commit whose turn has come, or None."""
         due = next((mark for mark in self.marks if not mark.sent), None)
         if due is not None and due.position <= self.cursor:
             due.sent = True
             return due
         stop = min(self.end, self.cursor + most, due.position if due else self.end)
-        if stop <= self.cursor or (due is None and self.unsent < least):
+        if stop <= self.cursor:
             return None
         piece = bytes(memoryview(self._audio)[self.cursor - self.start : stop - self.start])
         self.cursor = stop

@@ -17,7 +17,7 @@ def journal(seconds: float = 1.0) -> Journal:
 
 def everything(book: Journal) -> list[bytes | str]:
     sent: list[bytes | str] = []
-    while (item := book.next(0, 100)) is not None:
+    while (item := book.next(100)) is not None:
         sent.append("commit" if isinstance(item, Mark) else item)
     return sent
 
@@ -31,15 +31,16 @@ def test_audio_comes_out_as_it_went_in_with_commits_in_their_places() -> None:
     assert book.unsent == 0
 
 
-def test_less_than_a_message_waits_for_more_or_for_a_commit() -> None:
+def test_a_message_ends_at_its_size_and_at_a_commit() -> None:
     book = journal()
-    book.append(b"ab" * 5)
-    assert book.next(20, 40) is None
+    book.append(b"ab" * 25)
+    assert book.next(40) == b"ab" * 20
     assert book.mark()
-    assert book.next(20, 40) == b"ab" * 5
-    assert isinstance(book.next(20, 40), Mark)
     book.append(b"cd" * 15)
-    assert book.next(20, 40) == b"cd" * 15
+    assert book.next(40) == b"ab" * 5
+    assert isinstance(book.next(40), Mark)
+    assert book.next(40) == b"cd" * 15
+    assert book.next(40) is None
 
 
 def test_a_commit_needs_audio_since_the_last_commit_or_final() -> None:
@@ -138,7 +139,7 @@ def test_each_connection_gets_the_stream_from_its_start_without_hole_or_repeat(
             case "mark":
                 book.mark()
             case "send":
-                item = book.next(0, 16)
+                item = book.next(16)
                 got += item if isinstance(item, bytes) else b""
             case "answer":
                 book.answered()
