@@ -36,6 +36,8 @@ GAP = 0.3
 AUDIBLE = 300
 """Amplitude (of 32768) from which on a sample can be heard."""
 
+_CHECK = "Check OPENAI_BASE_URL, PYAI_BASE_URL and the keys, if you set them; more is in out/demo.log"
+
 
 class CallError(Exception):
     """The call cannot go on; the message says why and what to do."""
@@ -139,9 +141,14 @@ class Call:
                 while not (condition() or self._failure):
                     await self._changed.wait()
         except TimeoutError:
-            raise CallError(f"{complaint} within {seconds:.0f} s; see out/demo.log") from None
+            raise CallError(f"{complaint} within {seconds:.0f} s{self._guess()}. More is in out/demo.log") from None
         if self._failure:
-            raise CallError(self._failure)
+            raise CallError(f"{self._failure}. {_CHECK}")
+
+    def _guess(self) -> str:
+        """Return what may be wrong when nothing happens."""
+        unheard = self.now.line is not None and not self.now.heard
+        return ", because Hear understood no word: use a louder, clearer recording in English" if unheard else ""
 
     def _pulse(self) -> None:
         """Let whoever waits look again."""

@@ -19,6 +19,7 @@ from .screen import Screen
 
 __all__ = ["run"]
 
+_CHECK = "Check PYAI_BASE_URL and PYAI_API_KEY; when neither is set, the demo runs its own server"
 _log = logging.getLogger("demo")
 
 
@@ -31,8 +32,10 @@ def run(play: Callable[[Screen], Awaitable[None]]) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         screen.complain("stopped; nothing is left running")
         return 130
-    except (CallError, PyAIError) as error:
+    except CallError as error:
         screen.complain(str(error))
+    except PyAIError as error:
+        screen.complain(str(error) if error.hint else f"{error}. {_CHECK}")
     except Exception as error:  # noqa: BLE001 - the outermost line: whatever it is, say it and where to look
         _log.exception("unexpected")
         screen.complain(f"{type(error).__name__}: {error}. The whole story is in {OUT / 'demo.log'}")

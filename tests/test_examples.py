@@ -25,7 +25,10 @@ import_quietly("examples.pipecat_bot", "examples.livekit_agent")
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 LONGEST = 80
 SAID = "I would like a large cappuccino, please."
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # Pipecat's OpenAI service never closes its client
+]
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def test_every_recorded_order_has_slots_that_the_brain_knows() -> None:
 
 @with_recordings
 @pytest.mark.timeout(180)
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # Pipecat's OpenAI service never closes its client
 async def test_real_people_order_from_both_bots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PYAI_API_KEY", "PYAI_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
