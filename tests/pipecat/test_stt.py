@@ -8,6 +8,7 @@ import time
 import pytest
 from pipecat.frames.frames import (
     EndFrame,
+    InputAudioRawFrame,
     InterimTranscriptionFrame,
     STTMetadataFrame,
     STTMuteFrame,
@@ -15,9 +16,12 @@ from pipecat.frames.frames import (
     TranscriptionFrame,
     UserAudioRawFrame,
     VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
 )
 from pipecat.metrics.metrics import STTUsageMetricsData, TTFBMetricsData
+from pipecat.pipeline.worker import PipelineParams
 from pipecat.services.settings import STTSettings
+from pipecat.tests.utils import SleepFrame, run_test
 from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
 from pydantic import SecretStr
@@ -406,7 +410,79 @@ async def test_what_the_server_could_not_do_is_said_once(log: Log) -> None:
     assert ["vocabulary_ignored" in text for text in log.of("WARNING")] == [True]
 
 
+async def test_half_a_sample_waits_for_its_other_half() -> None:
+    pcm = bytes(range(256)) * 25
+    async with scripted(answer_commits) as server, running(hear(server)) as pipeline:
+        await pipeline.send(*(InputAudioRawFrame(pcm[at : at + 641], 16000, 1) for at in range(0, len(pcm), 641)))
+        await pipeline.say(0)
+        await pipeline.until(TranscriptionFrame)
+    assert bytes(server.peers[0].audio) == pcm
+
+
+async def test_a_message_of_70_megabytes_is_one_error_and_the_call_goes_on() -> None:
+    async def flood(peer: Peer) -> None:
+        await peer.hear_commit()
+        await peer.socket.send("x" * 70_000_000)
+        await stay(peer)
+
+    async with scripted(flood, answer_commits) as server, running(hear(server)) as pipeline:
+        await pipeline.say(0.2)
+        await pipeline.when(lambda: bool(pipeline.errors), "an error")
+        await pipeline.end()
+    assert len(pipeline.errors) == 1
+    assert "limit" in pipeline.errors[0].error
+
+
+async def test_a_server_that_is_not_pyai_is_one_error_that_names_the_option() -> None:
+    async with scripted(stay, refusals=[(200, {"Content-Type": "text/html"}, b"<html>Welcome</html>")] * 9) as server:
+        service = hear(server)
+        async with running(service) as pipeline:
+            await pipeline.when(lambda: bool(pipeline.errors), "an error")
+            await pipeline.say(0.2)
+            await pipeline.end()
+    assert len(pipeline.errors) == 1
+    assert "base_url" in pipeline.errors[0].error
+    assert not service.is_usable
+
+
+async def test_passages_are_given_to_the_app_before_the_transcript() -> None:
+    async def talk(peer: Peer) -> None:
+        await peer.hear_commit()
+        await peer.final("Where are you?", grounding=[{"content": "Open 8 to 6.", "score": 0.8}])
+        await stay(peer)
+
+    async with scripted(talk) as server:
+        service = hear(server, settings=PyAISTTSettings(grounding=True))
+        happened = Happenings(service, "on_grounding")
+        async with running(service) as pipeline:
+            await pipeline.say(0.2)
+            (grounding,) = await happened.until("on_grounding")
+            await pipeline.until(TranscriptionFrame)
+    assert [passage.content for passage in grounding.passages] == ["Open 8 to 6."]
+    assert server.peers[0].texts[0] == {"type": "config", "grounding": True}
+
+
 # The end
+
+
+async def test_pipecat_s_own_test_harness_sees_what_it_expects() -> None:
+    async with scripted(answer_commits) as server:
+        down, _ = await run_test(
+            hear(server, audio_passthrough=False),
+            frames_to_send=[*audio(0.2), VADUserStoppedSpeakingFrame(stop_secs=0.2), SleepFrame(sleep=0.5)],
+            pipeline_params=PipelineParams(audio_in_sample_rate=16000),
+        )
+    assert [frame.text for frame in down if isinstance(frame, TranscriptionFrame)] == [f"{int(0.2 * SECOND)} bytes"]
+
+
+async def test_the_end_while_the_server_is_down_does_not_take_long() -> None:
+    async with scripted(stay) as server:
+        pass  # it is gone; its port refuses
+    async with running(hear(server)) as pipeline:
+        await pipeline.say(0.4)
+        began = time.monotonic()
+        await pipeline.end()
+    assert time.monotonic() - began < 10
 
 
 async def test_the_last_words_are_waited_for() -> None:

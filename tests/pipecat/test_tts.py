@@ -27,7 +27,7 @@ from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 
 from pipecat_pyai import PyAIHttpTTSService, PyAITTSService, PyAITTSSettings
-from tests.core.scripted_http import CANARY, Peer, speaking
+from tests.core.scripted_http import CANARY, Peer, Reply, speaking
 from tests.core.scripted_http import scripted as scripted_http
 from tests.pipecat.conftest import Log
 from tests.pipecat.pipeline import running
@@ -269,6 +269,43 @@ async def test_an_interruption_ends_every_request_and_leaves_nothing_behind() ->
     assert spoken(pipeline) == ["Again."]
     assert script.texts == ["One.", "Two.", "Again."]
     assert pipeline.errors == []
+
+
+async def test_what_must_not_be_interrupted_is_heard_to_its_end() -> None:
+    more = asyncio.Event()
+
+    async def slow(peer: Peer) -> None:
+        await peer.head()
+        await peer.chunk(ONE[:2000])
+        await more.wait()
+        await peer.chunk(ONE[2000:])
+        await peer.end()
+
+    frame = TTSSpeakFrame("One.")
+    if not hasattr(frame, "interruptible"):
+        pytest.skip("Pipecat before 1.12 interrupts everything")
+    frame.interruptible = False
+    async with speaker({"One.": slow}) as (pipeline, _):
+        await pipeline.send(frame)
+        await pipeline.until(TTSAudioRawFrame)
+        await pipeline.send(InterruptionFrame())
+        await pipeline.until(InterruptionFrame)
+        more.set()
+        await pipeline.until(TTSStoppedFrame)
+    assert heard(pipeline) == ONE
+    assert spoken(pipeline) == ["One."]
+
+
+async def test_an_aside_in_the_middle_of_a_turn_does_not_mix_with_it() -> None:
+    replies: dict[str, Reply | list[Reply]] = {"One.": speaking(ONE), "Aside.": speaking(THREE), "Two.": speaking(TWO)}
+    async with speaker(replies) as (pipeline, _):
+        start, one, two, end = turn("One.", "Two.")
+        await pipeline.send(start, one, TTSSpeakFrame("Aside."), two, end)
+        await pipeline.until(TTSStoppedFrame, 2)
+    by_turn: dict[str | None, bytes] = {}
+    for frame in pipeline.all(TTSAudioRawFrame):
+        by_turn[frame.context_id] = by_turn.get(frame.context_id, b"") + frame.audio
+    assert list(by_turn.values()) == [ONE + TWO, THREE]
 
 
 # Metrics
