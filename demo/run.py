@@ -33,12 +33,17 @@ _ADVICE = (
 
 
 async def scene(screen: Screen) -> None:
-    """Play it all. Raises CallError or PyAIError with a sentence that says what to do."""
+    """Play it all; the caller is the recording that CALLER names, or synthetic.
+
+    Raises CallError or PyAIError with a sentence that says what to do.
+    """
+    path = os.environ.get("CALLER")
+    caller = recorded(path) if path else None
     async with services(OUT / "servers.log") as used:
         _introduce(screen, used)
         async with RestClient(Endpoint.from_env()) as client:
             await _first_reading(screen, client)
-            caller = await _caller(client)
+            caller = caller or await _synthetic(client)
             calls = {name: await converse(name, connect, caller, screen) for name, connect in BOTS.items()}
             screen.times({name: Times(exchanges) for name, exchanges in calls.items()})
             screen.replies(await _heard_again(client, calls))
@@ -72,10 +77,8 @@ async def _first_reading(screen: Screen, client: RestClient) -> None:
     screen.note(f"Hear: {heard.text}")
 
 
-async def _caller(client: RestClient) -> Caller:
-    """Return the recording that CALLER names, else lines read by another voice than the bot's."""
-    if path := os.environ.get("CALLER"):
-        return recorded(path)
+async def _synthetic(client: RestClient) -> Caller:
+    """Return lines read by another voice than the bot's."""
     voice = _other_voice(await client.catalog.voices())
     async with SpeakClient(client.endpoint) as speak:
         options = SpeakOptions(voice=voice.voice_id, sample_rate=CALLER.rate)

@@ -42,8 +42,8 @@ class Screen:
                 self._status.start()
                 return
             self._status.stop()
-            speaker = f"[cyan]{bot}" if who == "bot" else "[yellow]caller"
-            self._console.print(f"{speaker:>12}[/] {escape(text)}")
+            speaker = f"[cyan]{bot:>8}" if who == "bot" else f"[yellow]{who:>8}"
+            self._console.print(f"{speaker}[/] {escape(text)}")
 
         return narrate
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from pyai_voice.provider import PYAI
 
 from .bots import load_bots
 from .call import CallError
@@ -38,18 +40,25 @@ async def services(log: Path) -> AsyncGenerator[Services]:
     Raises CallError when a local server does not start, or when the variables contradict each other.
     """
     async with AsyncExitStack() as stack:
-        offline = "OPENAI_BASE_URL" not in os.environ
-        local = "PYAI_API_KEY" not in os.environ
-        if local and "PYAI_BASE_URL" in os.environ:
+        offline = not os.environ.get("OPENAI_BASE_URL")
+        local = not os.environ.get("PYAI_API_KEY")
+        if local and os.environ.get("PYAI_BASE_URL"):
             raise CallError("PYAI_BASE_URL is set but PYAI_API_KEY is not: set it too, or unset both")
         starts: list[AbstractAsyncContextManager[None]] = []
         if offline:
             starts.append(_local("The offline brain", log, "demo.brain"))
         if local:
             starts.append(_local("The local PyAI server", log, "pyai_voice.cli", "serve"))
-        await asyncio.gather(*map(stack.enter_async_context, starts), _load_bots())
+        await _together(*map(stack.enter_async_context, starts), _load_bots())
         os.environ.setdefault("OPENAI_API_KEY", "none")
         yield Services(_voice(local), _brain(offline), offline)
+
+
+async def _together(*work: Awaitable[None]) -> None:
+    """Do all of it; a failure is raised only when nothing is half started any more."""
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 async def _load_bots() -> None:
@@ -71,7 +80,7 @@ async def _local(name: str, log: Path, *module: str) -> AsyncGenerator[None]:
 
 
 def _voice(local: bool) -> str:
-    url = os.environ.get("PYAI_BASE_URL", "https://api.pyai.com")
+    url = os.environ.get("PYAI_BASE_URL") or PYAI.origin
     return f"the local server with offline engines, {url}" if local else url
 
 

@@ -87,6 +87,15 @@ async def test_an_address_without_a_key_is_refused_before_anything_is_started(
             raise AssertionError
 
 
+async def test_a_local_server_that_does_not_start_ends_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PYAI_API_KEY", "PYAI_BASE_URL", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("demo.servers._READY", 0.01)
+    with pytest.raises(CallError, match="was not ready within"):
+        async with services(tmp_path / "log"):
+            raise AssertionError
+
+
 async def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {
         "PYAI_API_KEY": "pyai_test_x",
