@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import ipaddress
 import re
 from collections.abc import Iterable
 from ssl import SSLContext
@@ -82,13 +83,22 @@ class _Backend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
-        delay = _HAPPY_EYEBALLS if isinstance(loop, asyncio.BaseEventLoop) else None  # uvloop does not know the word
+        racing = isinstance(loop, asyncio.BaseEventLoop) and not _is_address(host)  # uvloop does not know the word
         connect = functools.partial(loop.create_connection, _Stream, host, port)
         try:
-            _, stream = await (connect(happy_eyeballs_delay=delay) if delay else connect())
+            _, stream = await (connect(happy_eyeballs_delay=_HAPPY_EYEBALLS) if racing else connect())
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from None
         return stream
+
+
+def _is_address(host: str) -> bool:
+    """Tell whether nothing is to race: a race that is cancelled as it is won leaves its socket to the collector."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class _Stream(asyncio.Protocol, httpcore.AsyncNetworkStream):
