@@ -13,26 +13,16 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .children import Child, child
-from .official import OfficialMissing, official_python
+from .parties import Party, pythons
 from .report import Table, medians, quantile, run
 
 __all__ = ["measure"]
 
 Answers = list[dict[str, Any]]
 """One for each round."""
-
-
-@dataclass(frozen=True)
-class Party:
-    """One implementation."""
-
-    name: str
-    module: str
-    official: bool = False
 
 
 PARTIES = (
@@ -77,19 +67,10 @@ def _running() -> Generator[tuple[str, dict[Party, Child]]]:
     with ExitStack() as stack:
         base_url = stack.enter_context(child("hear server", "benchmarks.hear_server")).hello["base_url"]
         children = dict[Party, Child]()
-        for party in PARTIES:
-            if python := _python(party):
-                children[party] = stack.enter_context(child(party.name, "benchmarks.load", party.module, python=python))
-                children[party].ask(base_url=base_url, streams=1, seconds=0.5)  # what is loaded late is loaded now
+        for party, python in pythons(PARTIES):
+            children[party] = stack.enter_context(child(party.name, "benchmarks.load", party.module, python=python))
+            children[party].ask(base_url=base_url, streams=1, seconds=0.5)  # what is loaded late is loaded now
         yield base_url, children
-
-
-def _python(party: Party) -> Path | None:
-    try:
-        return official_python() if party.official else Path(sys.executable)
-    except OfficialMissing as missing:
-        print(f"{party.name}: left out, {missing}", file=sys.stderr)
-        return None
 
 
 def _note(plan: Plan, party: Party, answer: dict[str, Any]) -> None:

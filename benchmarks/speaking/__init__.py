@@ -1,0 +1,1 @@
+"""Agents that speak the same sentences through one implementation; a process for each implementation."""
