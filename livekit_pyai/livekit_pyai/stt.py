@@ -213,6 +213,11 @@ class SpeechStream(stt.RecognizeStream):
         """Change options of this stream only. Raises ValueError for a wrong value."""
         self._hear.update(**given(settings))
 
+    async def aclose(self) -> None:
+        """Close now; words that are not final yet are not waited for."""
+        await super().aclose()
+        await self._hear.aclose()  # the base cancels its task, which may not have taken its first step
+
     async def _run(self) -> None:
         refused = self._refused
         failure = to_api_error(refused, retryable=False) if refused else await self._converse()

@@ -38,6 +38,9 @@ __all__ = ["TTS", "ChunkedStream", "SpeakSettings", "SynthesizeStream"]
 _RETRY_WINDOW = 4.0
 """Seconds within which the core may try a refused request again: more silence than that is worse than an error."""
 
+_TOKENIZED = 400
+"""Characters that are given to the tokenizer at once."""
+
 
 class SpeakSettings(TypedDict, total=False):
     """What :class:`TTS` takes and :meth:`TTS.update_options` changes."""
@@ -193,7 +196,7 @@ class SynthesizeStream(tts.SynthesizeStream):
         try:
             async for part in self._input_ch:
                 if isinstance(part, str):
-                    sentences.push_text(part)
+                    await _push(sentences, part)
                 else:
                     sentences.flush()
         finally:
@@ -227,6 +230,14 @@ class SynthesizeStream(tts.SynthesizeStream):
         self._speaker.emit(
             "error", tts.TTSError(timestamp=time.time(), label=self._speaker.label, error=error, recoverable=True)
         )
+
+
+async def _push(sentences: tokenize.SentenceStream, text: str) -> None:
+    """Give text to the tokenizer in pieces: for every sentence it finds, it reads again all that it holds."""
+    for start in range(0, len(text), _TOKENIZED):
+        sentences.push_text(text[start : start + _TOKENIZED])
+        if start:
+            await asyncio.sleep(0)
 
 
 def _speak_options(options: SpeakOptions, changes: dict[str, Any]) -> SpeakOptions:
