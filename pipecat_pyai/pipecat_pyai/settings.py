@@ -7,9 +7,10 @@ In a service every field has a value, ``None`` leaves the choice to PyAI. In an 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self, cast
 
 from pipecat.services.settings import STTSettings, TTSSettings
+from pipecat.transcriptions.language import Language
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from pyai_voice.options import HearOptions, SpeakOptions
@@ -46,6 +47,29 @@ class PyAISTTSettings(STTSettings):
     grounding: bool | NotGiven = _given_later()
     """Cue: also return passages of the organisation's knowledge base (event ``on_grounding``)."""
 
+    @classmethod
+    def complete(cls, model: str, language: Language | str | None, given: STTSettings | None) -> Self:
+        """Return the settings of a service: what is given, else PyAI's own choice."""
+        settings = cls(
+            model=model,
+            language=language or None,
+            interim_results=True,
+            endpointing_ms=None,
+            vocabulary=(),
+            numerals=None,
+            smart_format=None,
+            dictation=None,
+            drop_fillers=None,
+            grounding=False,
+        )
+        return settings.with_changes(given) if given else settings
+
+    def with_changes(self, delta: STTSettings) -> Self:
+        """Return a copy with an update applied."""
+        changed = self.copy()
+        changed.apply_update(cast("Self", delta))  # of a base class: apply_update looks for the fields that it has
+        return changed
+
     def options(self) -> dict[str, Any]:
         """Return the fields as arguments of :class:`~pyai_voice.options.HearOptions`."""
         return {name: value for name, value in self.given_fields().items() if name in _HEAR}
@@ -61,6 +85,18 @@ class PyAITTSSettings(TTSSettings):
     """Sent only when set."""
     temperature: float | None | NotGiven = _given_later()
     """0 to 2; sent only when set."""
+
+    @classmethod
+    def complete(cls, model: str, voice: str | None, given: TTSSettings | None) -> Self:
+        """Return the settings of a service: what is given, else PyAI's own choice."""
+        settings = cls(model=model, voice=voice or None, language=None, speed=None, seed=None, temperature=None)
+        return settings.with_changes(given) if given else settings
+
+    def with_changes(self, delta: TTSSettings) -> Self:
+        """Return a copy with an update applied."""
+        changed = self.copy()
+        changed.apply_update(cast("Self", delta))  # of a base class: apply_update looks for the fields that it has
+        return changed
 
     def options(self, sample_rate: int) -> SpeakOptions:
         """Return the options of a request for pcm at ``sample_rate``. Raises ConfigurationError for a wrong value."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -25,7 +24,6 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.services.settings import STTSettings
-from pipecat.services.stt_service import STTService
 from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.service_decorators import traced_stt
@@ -34,12 +32,8 @@ from pydantic import SecretStr
 from pyai_voice.errors import ConfigurationError, PyAIError
 from pyai_voice.events import (
     AudioLost,
-    ConfigAcknowledged,
-    Connected,
-    Disconnected,
     Grounding,
     HearEvent,
-    Problem,
     SpeechStarted,
     Transcript,
     TurnEnded,
@@ -47,7 +41,8 @@ from pyai_voice.events import (
 from pyai_voice.hear import HearStream
 from pyai_voice.options import Endpoint, HearOptions, LinkOptions
 
-from ._words import to_category, to_frame, to_iso639, to_local_category
+from ._connection import ConnectionReports
+from ._words import to_frame, to_iso639
 from .settings import PyAISTTSettings
 from .turns import user_turn_strategies
 
@@ -56,20 +51,14 @@ __all__ = ["PyAISTTService"]
 TTFS_P99 = 0.5
 """Seconds from the end of speech to its final transcript that turn strategies should allow for.
 
-Measured with the local server on 41 human utterances, two busy cores, Pipecat's VAD with ``stop_secs=0.2``: median 0.34,
-longest 0.52.
+Measured with the local server on 41 human utterances, two busy cores, Pipecat's VAD with ``stop_secs=0.2``:
+median 0.34, longest 0.52.
 """
 _DRAIN = 1.5
 """Seconds that the end of a call may wait for its last words."""
 
 
-class _LinkState(Enum):
-    NEW = "no connection yet"
-    OPEN = "connected"
-    DOWN = "dialling again"
-
-
-class PyAISTTService(STTService):
+class PyAISTTService(ConnectionReports):
     """Streaming speech to text with PyAI Hear.
 
     With ``vad_force_turn_endpoint=True`` Pipecat decides when the user has finished: each time its VAD hears the end
@@ -117,20 +106,7 @@ class PyAISTTService(STTService):
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
         self._endpoint = Endpoint.from_env(api_key, base_url)
-        complete = PyAISTTSettings(
-            model=model,
-            language=language or None,
-            interim_results=True,
-            endpointing_ms=None,
-            vocabulary=(),
-            numerals=None,
-            smart_format=None,
-            dictation=None,
-            drop_fillers=None,
-            grounding=False,
-        )
-        if settings is not None:
-            complete.apply_update(settings)
+        complete = PyAISTTSettings.complete(model, language, settings)
         HearOptions(sample_rate=sample_rate or 16000, **complete.options())
         kwargs.setdefault("enable_direct_mode", True)  # nothing here waits, so frames need not queue up
         super().__init__(sample_rate=sample_rate, ttfs_p99_latency=ttfs_p99_latency, settings=complete, **kwargs)
@@ -142,10 +118,7 @@ class PyAISTTService(STTService):
         self._running = False
         self._turn_proposed = False
         self._commits = 0
-        self._link_state = _LinkState.NEW
         self._refused_audio = False
-        self._warnings: tuple[str, ...] = ()
-        self._register_event_handler("on_reconnected")
         self._register_event_handler("on_grounding")
 
     def can_generate_metrics(self) -> bool:
@@ -231,10 +204,8 @@ class PyAISTTService(STTService):
         """Pipecat's tracing looks for this name."""
 
     async def _update_settings(self, delta: STTSettings) -> dict[str, Any]:
-        proposed = self._settings.copy()
-        proposed.apply_update(cast("PyAISTTSettings", delta))
         try:
-            HearOptions(**proposed.options())
+            HearOptions(**self._settings.with_changes(delta).options())
         except ConfigurationError as error:
             await self.push_error(f"Settings unchanged: {error}", error, category=ErrorCategory.APPLICATION)
             return {}
@@ -302,13 +273,7 @@ class PyAISTTService(STTService):
         self._stream = None
         if error.retryable and self._running:
             self._open()
-        before, self._link_state = self._link_state, _LinkState.DOWN
-        if before is _LinkState.OPEN:
-            await self._call_event_handler("on_disconnected")
-        await self._call_event_handler("on_connection_error", str(error))
-        await self.push_error(
-            str(error), error, category=to_category(error), force_treat_as_permanent=not error.retryable
-        )
+        await self._report_failure(error)
 
     async def _report(self, event: HearEvent) -> None:
         match event:
@@ -322,8 +287,10 @@ class PyAISTTService(STTService):
                 await self._report_end(event)
             case Grounding():
                 await self._call_event_handler("on_grounding", event)
+            case AudioLost(seconds=seconds):
+                await self._report_loss(f"{seconds:.1f} s of audio were lost")
             case _:
-                await self._report_link(event)
+                await self._report_connection(event)
 
     async def _report_final(self, event: Transcript) -> None:
         frame = to_frame(event, self._user_id, finalized=not self._vad_ends_turn)
@@ -346,43 +313,8 @@ class PyAISTTService(STTService):
         if event.committed and not event.text and not self._commits:
             await self.stop_ttfb_metrics()  # no transcript will come to stop it
 
-    async def _report_link(self, event: HearEvent) -> None:
-        match event:
-            case Connected():
-                await self._report_connected(event)
-            case Disconnected(error=error):
-                await self._report_disconnected(error)
-            case AudioLost(seconds=seconds):
-                await self._report_loss(f"{seconds:.1f} s of audio were lost")
-            case Problem(error=error):
-                await self.push_error(str(error), error, category=to_local_category(error))
-            case ConfigAcknowledged(warnings=warnings) if warnings and warnings != self._warnings:
-                self._warnings = warnings
-                logger.warning(f"{self}: PyAI could not do everything as asked: {'; '.join(warnings)}")
-            case _:
-                pass
-
     async def _report_loss(self, loss: str) -> None:
         if self._stream and not self._stream.closed:
             await self.push_error(loss, category=ErrorCategory.CONNECTIVITY)
         else:  # an error tells why, or the call is over
             logger.warning(f"{self}: {loss}")
-
-    async def _report_connected(self, event: Connected) -> None:
-        logger.debug(f"{self}: connected in {event.took:.2f} s, {event.replayed:.2f} s of audio to catch up")
-        again, self._link_state = self._link_state is not _LinkState.NEW, _LinkState.OPEN
-        await self._call_event_handler("on_connected")
-        if again:
-            await self._call_event_handler("on_reconnected", event.replayed)
-
-    async def _report_disconnected(self, error: PyAIError) -> None:
-        """Say so once for each outage, however many dials it takes."""
-        before, self._link_state = self._link_state, _LinkState.DOWN
-        if before is _LinkState.DOWN:
-            return
-        level = "DEBUG" if error.code == "options" else "WARNING"
-        logger.log(level, f"{self}: dialling again, the audio is kept meanwhile: {error}")
-        if before is _LinkState.OPEN:
-            await self._call_event_handler("on_disconnected")
-        else:
-            await self._call_event_handler("on_connection_error", str(error))

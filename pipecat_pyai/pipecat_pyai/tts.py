@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from typing import Any, cast
+from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -89,11 +89,7 @@ class PyAITTSService(TTSService):
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
         self._endpoint = Endpoint.from_env(api_key, base_url)
-        complete = PyAITTSSettings(
-            model=model, voice=voice or None, language=None, speed=None, seed=None, temperature=None
-        )
-        if settings is not None:
-            complete.apply_update(settings)
+        complete = PyAITTSSettings.complete(model, voice, settings)
         complete.options(sample_rate or 24000)
         kwargs = {
             "push_start_frame": True,
@@ -194,10 +190,8 @@ class PyAITTSService(TTSService):
         await super().on_audio_context_interrupted(context_id)
 
     async def _update_settings(self, delta: TTSSettings) -> dict[str, Any]:
-        proposed = self._settings.copy()
-        proposed.apply_update(cast("PyAITTSSettings", delta))
         try:
-            proposed.options(self.sample_rate or 24000)
+            self._settings.with_changes(delta).options(self.sample_rate or 24000)
         except ConfigurationError as error:
             await self.push_error(f"Settings unchanged: {error}", error, category=ErrorCategory.APPLICATION)
             return {}
