@@ -101,7 +101,7 @@ async def test_speech_is_the_same_each_time_and_follows_the_speed(engines: Engin
 
 
 async def test_speech_comes_in_parts_and_nothing_speakable_gives_nothing(engines: Engines) -> None:
-    text = "First of all, here is a rather long sentence that goes on, and on, and still on, until it has an end. Then one more."
+    text = "First of all, here is a rather long sentence that goes on, and on, and on again, until it ends. One more."
     parts = [part async for part in engines.synthesizer.stream(text)]
     assert len(parts) == 3
     assert all(len(part) % 2 == 0 for part in parts)

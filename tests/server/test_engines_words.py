@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyai_voice.server.engines.speakable import speakable, split_first
+from pyai_voice.server.engines.speakable import speakable, split_sentence
 from pyai_voice.server.engines.stability import StablePrefix
 from pyai_voice.server.engines.words import TextOptions, drop_fillers, is_finished, write_final
 
@@ -138,8 +138,24 @@ def test_any_text_can_be_spoken(text: str) -> None:
     assert not re.search(r"(?<![\w.,$£€])\d{5,}(?![\w%.,])", speakable(text))
 
 
-@given(st.lists(st.sampled_from(["one", "two,", "three;", "and so on", "twenty letters long:"]), max_size=40))
-def test_splitting_keeps_every_word(words: list[str]) -> None:
+PIECES = st.sampled_from(["one", "two,", "three;", "and so on", "twenty letters long:", "x" * 400])
+
+
+@given(st.lists(PIECES, max_size=60), st.booleans())
+def test_splitting_keeps_every_letter_and_no_part_is_long(words: list[str], first: bool) -> None:
     sentence = " ".join(words)
-    assert " ".join(split_first(sentence)).split() == sentence.split()
-    assert len(split_first(sentence)) <= 2
+    parts = split_sentence(sentence, first=first)
+    assert "".join(parts).replace(" ", "") == sentence.replace(" ", "")
+    assert all(0 < len(part) <= 300 for part in parts)
+
+
+def test_a_long_first_sentence_is_cut_at_a_pause() -> None:
+    sentence = "When you come to the end of the road, turn left, and then follow the signs to the old harbour."
+    assert split_sentence(sentence, first=True)[0] == "When you come to the end of the road,"
+    assert split_sentence(sentence, first=False) == [sentence]
+    assert split_sentence("Yes, of course.", first=True) == ["Yes, of course."]
+
+
+@pytest.mark.parametrize("part", ["a", "a.", "1 ", "-", "A-", "1-", "a@", "http://a.", "www.", "é", "(1)"])
+def test_a_text_of_any_shape_is_read_in_linear_time(part: str) -> None:
+    assert speakable(part * 100_000)  # quadratic time would run into the time-out

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import Priority, Voice
-from .speakable import speakable, split_first
+from .speakable import speakable, split_sentence
 from .workers import Workers
 
 __all__ = ["HibariSynthesizer"]
@@ -102,13 +102,13 @@ class HibariSynthesizer:
             raise ValueError(f"unknown voice {voice_id!r}")
         if not _SLOWEST <= speed <= _FASTEST:
             raise ValueError(f"speed must be between {_SLOWEST} and {_FASTEST}")
-        for sentence in self._sentences(text):
+        for sentence in await self._workers.run(Priority.SPEECH, lambda _: self._sentences(text)):
             for phonemes in await self._workers.run(Priority.SPEECH, lambda _, part=sentence: self._phonemes(part)):
                 yield await self._workers.run(Priority.SPEECH, lambda _, part=phonemes: self._speak(part, sound, speed))
 
     def _sentences(self, text: str) -> list[str]:
         sentences: list[str] = self._hibari.split_sentences(speakable(text))
-        return [*split_first(sentences[0]), *sentences[1:]] if sentences else []
+        return [part for place, each in enumerate(sentences) for part in split_sentence(each, first=place == 0)]
 
     def _phonemes(self, sentence: str) -> list[str]:
         with self._reading:

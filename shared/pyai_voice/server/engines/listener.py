@@ -9,31 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from ...audio import SampleAligner
 from . import Priority, Recognition, Recognizer, VoiceDetector
+from .facts import Endpoint, Fact, ListenerOptions, Partial, Reason
 from .outbox import Outbox
 from .quiet import quietest
 from .segmenter import Segmenter
 from .stability import StablePrefix
 from .stream_rate import StreamRate
-from .words import TextOptions, is_finished, write_final
+from .words import is_finished, write_final
 from .workers import EngineBusyError
 
 __all__ = ["Endpoint", "Fact", "Listener", "ListenerOptions", "Partial", "Reason"]
-
-Reason = Literal["endpoint", "client_commit", "max_utterance", "eof"]
-"""Why an utterance ended."""
 
 _INVENTED_BELOW, _IMPOSSIBLE_BELOW = -0.6, -1.0
 """Mean log-probability below which a text is taken for invention: where the voice is uncertain, where it is sure."""
 _NO_VOICE, _SURE_VOICE = 0.6, 0.85
 """Mean likelihood of speech below which it was noise, and from which the voice is sure."""
+_SHORTEST = 0.1
+"""Seconds of speech below which an uncertain voice was a noise."""
 
 _SHORT, _LONG = 0.3, 1.0
 """Seconds of silence that end a finished sentence, and one that sounds unfinished."""
-_LOOK_AFTER, _LOOK_AHEAD = 0.096, 0.16
+_LOOK_AFTER, _LOOK_AHEAD = 0.096, 0.1
 """Seconds of silence before the final is read ahead, and how long before the shortest endpoint."""
 _PARTIAL_EVERY = 0.15
 """Seconds of audio between two partial readings."""
@@ -44,53 +43,6 @@ _CARRY = 4.0
 _PIECE = 0.1
 """Seconds of audio that are heard at once, before others get their turn."""
 _PIECES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerOptions:
-    """How to listen."""
-
-    sample_rate: int = 16000
-    """Samples a second of what is fed, 8000 to 48000."""
-    endpointing: float | None = None
-    """Seconds of silence that end an utterance; None: 0.3 after a finished sentence, 1.0 after an unfinished one."""
-    interim_results: bool = True
-    """Whether partials are wanted."""
-    max_utterance: float = 30.0
-    """Seconds after which an utterance is ended while the speaker goes on."""
-    text: TextOptions = TextOptions()
-    """How finals are written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """What the open utterance says so far: replaces the last one."""
-
-    text: str
-    """Never empty."""
-    stable: str
-    """The prefix of ``text`` that later partials of this utterance repeat; may be empty."""
-    t_ms: int
-    """Up to which position of the audio, in milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An utterance is over. Exactly one for each commit."""
-
-    text: str
-    """Its words; empty when nothing was said (after a commit, or where partials turned out to be noise)."""
-    t_ms: int
-    """Position of the audio at the decision, in milliseconds."""
-    audio_ms: int
-    """How long the speech lasted, without the silence around it, in milliseconds."""
-    reason: Reason
-    """Why it is over."""
-    began_ms: int
-    """Where the speech began, in milliseconds; it ended ``audio_ms`` later."""
-
-
-Fact = Partial | Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +227,10 @@ class Listener:
 
     def _accepted(self, recognition: Recognition) -> str:
         voice = self._segmenter.likelihood
-        lowest = _IMPOSSIBLE_BELOW if voice >= _SURE_VOICE else _INVENTED_BELOW
-        believed = voice >= _NO_VOICE and recognition.log_probability >= lowest
-        return recognition.text if believed and any(map(str.isalnum, recognition.text)) else ""
+        sure = voice >= _SURE_VOICE
+        voiced = sure or (voice >= _NO_VOICE and self._segmenter.voiced >= _SHORTEST)
+        likely = recognition.log_probability >= (_IMPOSSIBLE_BELOW if sure else _INVENTED_BELOW)
+        return recognition.text if voiced and likely and any(map(str.isalnum, recognition.text)) else ""
 
     # -- the end of an utterance ----------------------------------------------------------------
 

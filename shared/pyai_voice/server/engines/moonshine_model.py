@@ -29,8 +29,10 @@ _RATE = 16000
 _TOKENS_A_SECOND, _TOKENS_MORE = 6.5, 4
 _SILENCE_BEHIND = _RATE // 5
 """Samples added to every piece: words at its very end are read better, and none is too short for the encoder."""
-_LOSS_A_LIKENESS, _UNLIKE, _GREATEST_LOSS = 30.0, 0.6, 10.0
+_LOSS_A_LIKENESS, _UNLIKE = 30.0, 0.6
 """How much less likely (natural logarithm) a text with a term may be: the more alike it sounds, the more."""
+_LOSS, _LOSS_OF_COMMON = 10.0, 3.0
+"""But at most so much; common words (a token of their own) were hardly heard by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,12 @@ class MoonshineModel:
         tokens, scores = self._generate(audio, most, stopped)
         text, score = self._tokens.decode(tokens), sum(scores)
         if vocabulary:
-            text = vocabulary.correct(text, lambda other, likeness: self._agrees(audio, other, score, likeness))
+            text = vocabulary.correct(
+                text,
+                lambda other, heard, likeness: (
+                    self._score(audio, self._tokens.encode(other)) >= score - self._allowed_loss(heard, likeness)
+                ),
+            )
         return Decoded(text, score, len(scores))
 
     def _generate(self, audio: dict[str, Any], most: int, stopped: Callable[[], bool]) -> tuple[list[int], list[float]]:
@@ -84,9 +91,10 @@ class MoonshineModel:
                     feed[name] = value
         return tokens, scores
 
-    def _agrees(self, audio: dict[str, Any], text: str, score: float, likeness: float) -> bool:
-        allowed = min(_GREATEST_LOSS, _LOSS_A_LIKENESS * (likeness - _UNLIKE))
-        return self._score(audio, self._tokens.encode(text)) >= score - allowed
+    def _allowed_loss(self, heard: str, likeness: float) -> float:
+        """Return how much less likely a text may be with a term in place of what was heard."""
+        common = all(len(self._tokens.encode(word)) == 1 for word in heard.split())
+        return min(_LOSS_OF_COMMON if common else _LOSS, _LOSS_A_LIKENESS * (likeness - _UNLIKE))
 
     def _score(self, audio: dict[str, Any], tokens: list[int]) -> float:
         """Return how likely a text is: the sum of its tokens' log-probabilities."""

@@ -54,6 +54,11 @@ class Segmenter:
         return (self.position - self.began) / self.rate
 
     @property
+    def voiced(self) -> float:
+        """Seconds from the onset to the latest frame of speech."""
+        return (self.voiced_until - self.began) / self.rate
+
+    @property
     def likelihood(self) -> float:
         """How likely the open segment is speech, 0 to 1: the mean of its frames up to the latest of speech."""
         frames = max(1, (self.voiced_until - self.began) // self._detector.frame)

@@ -6,8 +6,9 @@ Prices, times of day, ordinals, years and units are left to it: it reads them we
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-__all__ = ["speakable", "split_first"]
+__all__ = ["speakable", "split_sentence"]
 
 _DIGITS = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
 _MARKS = {
@@ -29,12 +30,13 @@ _MONTHS = "January February March April May June July August September October N
 _LETTER_A = "[A](/ˈA/)"
 """The letter's name in the synthesiser's own notation: a lone A would be read as the article."""
 
+# Every repetition has a limit: a text of any shape is read in linear time.
 _ALONE = r"(?<![\w.,$£€])", r"(?![\w%]|[.,]\d)"
 _DATE = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\b")
-_MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
+_MAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b")
 _SITE = re.compile(
-    r"(?i)\b(?:https?://)?((?:www\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|ai|co|edu|gov|dev|app|uk|de|fr))"
-    r"(?![\w-])((?:[:/?#][\w./?=&%#~:+-]*)?)(?<![.?:,])"
+    r"(?i)\b(?:https?://)?((?:www\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.(?:com|org|net|io|ai|co|edu|gov|dev|app|uk|de|fr))"
+    r"(?![\w-])((?:[:/?#][\w./?=&%#~:+-]{0,200})?)(?<![.?:,])"
 )
 _TELEPHONE = re.compile(
     rf"{_ALONE[0]}(?:\+\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\)[ .-]?)?\d{{2,4}}(?:[ .-]\d{{2,4}}){{1,4}}{_ALONE[1]}"
@@ -43,7 +45,7 @@ _LONG_NUMBER = re.compile(rf"{_ALONE[0]}(?:0\d{{2,}}|\d{{5,}}){_ALONE[1]}")
 _NAMED_NUMBER = re.compile(
     rf"(?i)\b(?:call|dial|text|pin|code|passcode|extension|end(?:s|ing)? in)(?: is)? (\d{{3,4}}){_ALONE[1]}"
 )
-_CODE = re.compile(r"(?<![\w/])(?=[A-Z-]*\d)(?=[\d-]*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*(?![\w/])")
+_CODE = re.compile(r"(?<![\w/])(?=[A-Z-]{0,20}\d)(?=[\d-]{0,20}[A-Z])[A-Z0-9]{1,30}(?:-[A-Z0-9]{1,30}){0,8}(?![\w/])")
 _PLAIN_PART = re.compile(r"[A-Z]+|\d{1,2}|\d{1,2}[A-Z]|[A-Z]\d{1,2}|\d+(?:AM|PM|KG|KM|GB|MB|OZ|ML|CM|MM|K|M|D|S|H)")
 """Parts of a code that need no spelling: words, short numbers, one letter with a short number, units."""
 _FEWEST_DIGITS = 7
@@ -91,14 +93,23 @@ def _sign(sign: str) -> str:
     return _LETTER_A if sign in ("A", "a") else _DIGITS.get(sign, sign)
 
 
-_LONG_FIRST, _SHORTEST_PART = 90, 20
+_LONG_FIRST, _SHORTEST_PART, _LONGEST_PART = 90, 20, 300
 _BREAK = re.compile(r"[,;:—]\s+")
 
 
-def split_first(sentence: str) -> list[str]:
-    """Cut a long sentence at its first good pause, so that its first part can be heard soon."""
-    if len(sentence) <= _LONG_FIRST:
-        return [sentence]
-    ends = (match.end() for match in _BREAK.finditer(sentence))
-    cut = next((end for end in ends if _SHORTEST_PART <= end <= len(sentence) - _SHORTEST_PART), 0)
-    return [sentence[:cut].strip(), sentence[cut:].strip()] if cut else [sentence]
+def split_sentence(sentence: str, *, first: bool) -> list[str]:
+    """Cut a sentence into parts of at most 300 characters, at pauses where there are any.
+
+    A long ``first`` sentence is also cut at its first good pause, so that its beginning can be heard soon.
+    """
+    parts, rest = list[str](), sentence
+    if first and len(rest) > _LONG_FIRST and (cut := next(_breaks(rest[:-_SHORTEST_PART][:_LONGEST_PART]), 0)):
+        parts, rest = [rest[:cut]], rest[cut:]
+    while len(rest) > _LONGEST_PART:
+        cut = max(_breaks(rest[:_LONGEST_PART]), default=0) or rest.rfind(" ", 1, _LONGEST_PART) + 1 or _LONGEST_PART
+        parts, rest = [*parts, rest[:cut]], rest[cut:]
+    return [part.strip() for part in (*parts, rest) if part.strip()]
+
+
+def _breaks(text: str) -> Iterator[int]:
+    return (match.end() for match in _BREAK.finditer(text) if match.end() >= _SHORTEST_PART)

@@ -12,8 +12,8 @@ __all__ = ["MOST_TERMS", "Vocabulary", "likeness"]
 MOST_TERMS = 5
 """How many terms count, as PyAI says; the rest is ignored."""
 
-Believed = Callable[[str, float], bool]
-"""Tells whether a text with a term in place of what was heard, that sounds so alike (0 to 1), may be right."""
+Believed = Callable[[str, str, float], bool]
+"""Tells whether a text may be right that has a term in place of these heard words, which sound so alike (0 to 1)."""
 
 _NEAR, _CLOSE = 0.65, 0.88
 """Likeness from which a term comes into question, and from which it is taken when nothing but the sound is known."""
@@ -54,12 +54,13 @@ class Vocabulary:
     def __bool__(self) -> bool:
         return bool(self._terms)
 
-    def correct(self, text: str, believed: Believed = lambda _, likeness: likeness >= _CLOSE) -> str:
+    def correct(self, text: str, believed: Believed = lambda _, __, likeness: likeness >= _CLOSE) -> str:
         """Return the text with what sounds like a term, and may be it, written as that term."""
         for term in self._terms:
             for stretch in sorted(self._likest(text, term), key=lambda stretch: -stretch.start):
                 other = _replaced(text, stretch, term.written)
-                if _plain(other) == _plain(text) or believed(other, stretch.likeness):
+                heard = text[stretch.start : stretch.end]
+                if _plain(other) == _plain(text) or believed(other, heard, stretch.likeness):
                     text = other
         return text
 
@@ -99,7 +100,7 @@ def _plain(text: str) -> str:
 def likeness(one: str, other: str) -> float:
     """Return how alike two phoneme strings sound, 0 to 1: a weighted edit distance over the longer one's length."""
     longest = max(len(one), len(other))
-    if abs(len(one) - len(other)) > longest / 2:
+    if not one or not other or abs(len(one) - len(other)) > longest / 2:
         return 0.0
     row = [0.0]
     for sign in other:
