@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 import loguru
@@ -27,6 +28,13 @@ HOSTS = {"core": core_bot, "pipecat": pipecat_bot, "livekit": livekit_bot}
 
 Serve = Callable[..., AbstractAsyncContextManager[FaultyServer]]
 Start = Callable[[FaultyServer], AbstractAsyncContextManager[Bot]]
+
+
+def name(fault: object) -> str:
+    """Name a case after its fault, or its faults in a row."""
+    if isinstance(fault, list):
+        return ", ".join(map(name, fault)) or "no fault"
+    return str(fault) if is_dataclass(fault) else type(fault).__name__
 
 
 class Canary:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .faults import ErrorFrame as ErrorFrame
     from .faults import Fault as Fault
     from .faults import Hang as Hang
+    from .faults import HangUp as HangUp
     from .faults import Healthy as Healthy
     from .faults import HearFault as HearFault
     from .faults import JsonIn200 as JsonIn200
@@ -59,6 +60,7 @@ _HOMES = {
         "ErrorFrame",
         "Fault",
         "Hang",
+        "HangUp",
         "Healthy",
         "HearFault",
         "JsonIn200",

@@ -27,6 +27,7 @@ __all__ = [
     "ErrorFrame",
     "Fault",
     "Hang",
+    "HangUp",
     "Healthy",
     "HearFault",
     "JsonIn200",
@@ -111,6 +112,15 @@ def _envelope(code: str) -> bytes:
 
 
 _MESSAGE = "The test wants it so"
+
+
+class HangUp(HearFault, SpeakFault):
+    """Accept the connection and drop it without an answer, as a server does that is just ending."""
+
+    async def begin(self, line: HearLine | SpeakLine) -> bool:
+        """Drop it."""
+        line.abort()
+        return False
 
 
 @dataclass(frozen=True)

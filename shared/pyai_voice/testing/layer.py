@@ -76,6 +76,8 @@ class FaultLayer:
             line.abort()
         elif await line.fault.begin(line):
             await self._app(scope, line.receive, line.send)
+            return
+        await line.gone()
 
     def _line(self, scope: Scope, receive: Receive, send: Send) -> HearLine | SpeakLine | None:
         book = self._book

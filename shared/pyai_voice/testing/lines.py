@@ -35,6 +35,7 @@ class _Line:
         self._pulse = pulse
         self._kept: deque[Message] = deque()
         self._ended = asyncio.Event()
+        self._lost = False
         self._stalled = False
         self._struck = False
 
@@ -45,12 +46,11 @@ class _Line:
             transport.abort()
 
     async def gone(self) -> None:
-        """Return when the client has hung up; what it sends meanwhile is kept for the application."""
-        while not self._ended.is_set():
-            message = await self._receive()
-            self._kept.append(message)
-            if message["type"].endswith(".disconnect"):
-                self._ended.set()
+        """Return when the connection is no more; what the client sends meanwhile is kept for the application."""
+        while not self._lost:
+            self._kept.append(await self._receive())
+            self._lost = self._kept[-1]["type"].endswith(".disconnect")
+        self._ended.set()
 
     async def _next(self) -> Message:
         return self._kept.popleft() if self._kept else await self._receive()

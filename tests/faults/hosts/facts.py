@@ -26,6 +26,9 @@ class Facts:
         self._seen: list[tuple[str, Any]] = []
         self._changed = asyncio.Event()
 
+    def __repr__(self) -> str:
+        return f"{self._seen} and {len(self.audio)} bytes of audio"
+
     def note(self, kind: str, value: Any = "") -> None:
         self._seen.append((kind, value))
         self._pulse()
@@ -50,7 +53,7 @@ class Facts:
                 while len(self.all(kind)) < count:
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError(f"no {kind} number {count} within {seconds:g} s, only {self._seen}") from None
+            raise TimeoutError(f"no {kind} number {count} within {seconds:g} s, only {self}") from None
 
     def _pulse(self) -> None:
         self._changed.set()
@@ -72,4 +75,8 @@ class Bot(Protocol):
 
     async def say(self, text: str) -> None:
         """Say something, to the end, whether it succeeds or not."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Stop saying it: the caller has begun to speak."""
         ...

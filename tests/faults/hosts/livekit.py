@@ -76,6 +76,9 @@ class LiveKitBot:
     async def hear(self, frame: bytes) -> None:
         self._input.frames.put_nowait(rtc.AudioFrame(frame, 16000, 1, len(frame) // 2))
 
+    async def interrupt(self) -> None:
+        await self.session.interrupt()
+
     async def commit(self) -> None:
         self.session.commit_user_turn()
 
@@ -103,10 +106,12 @@ class LiveKitBot:
 
 
 @asynccontextmanager
-async def livekit_bot(base_url: str, api_key: str, *, commits: bool = False) -> AsyncIterator[LiveKitBot]:
+async def livekit_bot(
+    base_url: str, api_key: str, *, commits: bool = False, language: str = "", voice: str = "stock_ramp"
+) -> AsyncIterator[LiveKitBot]:
     """Run a session; ``commits``: the application ends turns, else PyAI does."""
-    stt = pyai.STT(api_key=api_key, base_url=base_url)
-    tts = pyai.TTS(api_key=api_key, base_url=base_url, voice="stock_ramp")
+    stt = pyai.STT(api_key=api_key, base_url=base_url, language=language)
+    tts = pyai.TTS(api_key=api_key, base_url=base_url, voice=voice)
     session = AgentSession(
         stt=stt,
         tts=tts,

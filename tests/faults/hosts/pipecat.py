@@ -1,4 +1,4 @@
-"""A real Pipecat pipeline with PyAI's services; knows Pipecat and ``pipecat_pyai`` only, so any release of it will do."""
+"""A real Pipecat pipeline with PyAI's services; knows Pipecat and ``pipecat_pyai`` only: any release of it will do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pipecat.frames.frames import (
     ErrorFrame,
     Frame,
     InputAudioRawFrame,
+    InterruptionFrame,
     ProposedUserStartedSpeakingFrame,
     ProposedUserStoppedSpeakingFrame,
     TranscriptionFrame,
@@ -45,11 +46,16 @@ class _Watch(BaseObserver):
 
     async def on_push_frame(self, data: FramePushed) -> None:
         frame = data.frame
-        if isinstance(frame, ErrorFrame) and frame.id not in self._errors:
-            self._errors.add(frame.id)
-            self._facts.note(ERROR, frame)
+        if isinstance(frame, ErrorFrame):
+            self._note_error(frame)
         elif data.direction is FrameDirection.DOWNSTREAM and isinstance(data.source, STTService | TTSService):
             self._note(data.source, frame)
+
+    def _note_error(self, frame: ErrorFrame) -> None:
+        """Note an error once; Pipecat's own remark that nothing was heard follows nearly each one of Speak."""
+        if frame.id not in self._errors and not frame.error.endswith("completed with no audio"):
+            self._facts.note(ERROR, frame)
+        self._errors.add(frame.id)
 
     def _note(self, source: STTService | TTSService, frame: Frame) -> None:
         match source, frame:
@@ -80,16 +86,22 @@ class PipecatBot:
         await self.worker.queue_frame(TTSSpeakFrame(text))
         await self.facts.until(SAID, said + 1)
 
+    async def interrupt(self) -> None:
+        await self.worker.queue_frame(InterruptionFrame())
+        self.facts.note(SAID)
+
     async def commit(self) -> None:
         """Say what Pipecat's VAD says when it has heard the end of speech."""
         await self.worker.queue_frame(VADUserStoppedSpeakingFrame())
 
 
 @asynccontextmanager
-async def pipecat_bot(base_url: str, api_key: str, *, commits: bool = False) -> AsyncIterator[PipecatBot]:
+async def pipecat_bot(
+    base_url: str, api_key: str, *, commits: bool = False, language: str = "", voice: str = "stock_ramp"
+) -> AsyncIterator[PipecatBot]:
     """Run a pipeline; ``commits``: Pipecat's VAD ends turns, else PyAI does."""
-    stt = PyAISTTService(api_key=api_key, base_url=base_url, vad_force_turn_endpoint=commits)
-    tts = PyAITTSService(api_key=api_key, base_url=base_url, voice="stock_ramp")
+    stt = PyAISTTService(api_key=api_key, base_url=base_url, language=language or None, vad_force_turn_endpoint=commits)
+    tts = PyAITTSService(api_key=api_key, base_url=base_url, voice=voice)
     facts = Facts()
     worker = PipelineWorker(
         Pipeline([stt, tts]),
