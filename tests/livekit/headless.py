@@ -25,7 +25,10 @@ class Microphone(io.AudioInput):
 
     def speak(self, seconds: float, **kind: int) -> None:
         for frame in frames(seconds, **kind):
-            self._frames.put_nowait(frame)
+            self.play(frame)
+
+    def play(self, frame: rtc.AudioFrame) -> None:
+        self._frames.put_nowait(frame)
 
     async def __anext__(self) -> rtc.AudioFrame:
         return await self._frames.get()
@@ -95,9 +98,9 @@ class Call:
         session.on("conversation_item_added", self._item)
         session.on("close", self._close)
 
-    async def user(self) -> ChatMessage:
+    async def user(self, within: float = 15.0) -> ChatMessage:
         """Return the next thing that the session takes for said by the user."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(within):
             return await self._users.get()
 
     def nothing_more(self) -> bool:

@@ -1,0 +1,131 @@
+"""Hear and Speak in LiveKit against the local server and its real engines: what LiveKit asks of every provider."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import jiwer
+import pytest
+from livekit import rtc
+from livekit.agents.stt import RecognizeStream, SpeechEvent
+
+from livekit_pyai import STT, TTS, turn_handling
+from pyai_voice.audio import read_wav
+from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.serving import Running, running
+
+from .headless import Call, call
+from .helpers import END, FINAL, START, kinds, rest, texts
+
+SPEECH = Path(__file__).parents[3] / "shared" / "speech"
+SENTENCE = "Please bring twenty five chairs to the meeting room on Thursday."
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    loaded = asyncio.run(load_engines())
+    yield loaded
+    asyncio.run(loaded.aclose())
+
+
+@pytest.fixture
+async def server(engines: Engines) -> AsyncIterator[Running]:
+    async with running(engines) as up:
+        yield up
+
+
+def address(server: Running) -> dict[str, str]:
+    return {"api_key": server.api_key, "base_url": server.base_url}
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("25", "twenty five")).split())
+
+
+async def spoken(server: Running, text: str) -> rtc.AudioFrame:
+    async with TTS(**address(server)) as tts, tts.synthesize(text) as stream:
+        return await stream.collect()
+
+
+def pieces(frame: rtc.AudioFrame, seconds: float = 0.02) -> Iterator[rtc.AudioFrame]:
+    """Cut a recording, with a second of silence after it, as a room gives it."""
+    size = round(frame.sample_rate * seconds) * 2
+    pcm = frame.data.tobytes() + bytes(frame.sample_rate * 2)
+    for start in range(0, len(pcm) - size + 1, size):
+        yield rtc.AudioFrame(pcm[start : start + size], frame.sample_rate, 1, size // 2)
+
+
+async def listen(stream: RecognizeStream, frame: rtc.AudioFrame) -> list[SpeechEvent]:
+    """Play a recording at four times its speed; return everything that was heard."""
+    reading = asyncio.create_task(rest(stream))
+    for piece in pieces(frame):
+        stream.push_frame(piece)
+        await asyncio.sleep(0.005)
+    stream.end_input()
+    return await reading
+
+
+async def test_a_stream_as_livekits_own_suite_asks(server: Running):
+    frame = await spoken(server, SENTENCE)
+    async with STT(**address(server)) as stt, stt.stream() as stream:
+        events = await listen(stream, frame)
+    order = [kind for kind in kinds(events) if kind in (START, END)]
+    assert order == [START, END] * (len(order) // 2) and order
+    assert jiwer.wer(words(SENTENCE), words(" ".join(texts(events)))) <= 0.25
+    for event in events:
+        assert event.request_id
+        assert all(data.language.lower().startswith("en") for data in event.alternatives)
+    final = next(event.alternatives[0] for event in events if event.type is FINAL and event.alternatives[0].text)
+    assert 0.0 <= final.start_time < final.end_time <= frame.duration + 1.0
+
+
+async def test_a_recording_as_livekits_own_suite_asks(server: Running):
+    frame = await spoken(server, SENTENCE)
+    async with STT(**address(server)) as stt:
+        event = await stt.recognize(list(pieces(frame)))
+    assert event.type is FINAL and event.alternatives[0].language.lower().startswith("en")
+    assert jiwer.wer(words(SENTENCE), words(event.alternatives[0].text)) <= 0.25
+
+
+async def test_a_reply_is_what_was_written(server: Running):
+    reply = "Two oat lattes, thank you. That will be nine pounds. Anything else for you today?"
+    async with STT(**address(server)) as stt, TTS(**address(server)) as tts:
+        async with tts.stream() as stream:
+            for word in reply.split(" "):
+                stream.push_text(f"{word} ")
+            stream.end_input()
+            heard = [audio.frame async for audio in stream]
+        event = await stt.recognize(heard)
+    assert jiwer.wer(words(reply), words(event.alternatives[0].text)) <= 0.25
+
+
+@pytest.mark.skipif(not (SPEECH / "manifest.json").is_file(), reason="no recordings beside the project (shared/speech)")
+async def test_a_person_is_understood_and_answered(server: Running):
+    recordings = json.loads((SPEECH / "manifest.json").read_text(encoding="utf-8"))
+    name = next(item["file"] for item in recordings if item.get("slots", {}).get("coffeeDrink") == "espresso")
+    pcm, sound = read_wav(SPEECH / name)
+    recording = rtc.AudioFrame(pcm, sound.rate, 1, len(pcm) // 2)
+    async with STT(**address(server)) as stt, TTS(**address(server)) as tts:
+        async with call(stt=stt, tts=tts, turn_handling=turn_handling()) as running_call:
+            heard = await _order(running_call, recording)
+            async with asyncio.timeout(40):
+                await running_call.loudspeaker.played.wait()
+            reply = rtc.AudioFrame(
+                bytes(running_call.loudspeaker.pcm), 24000, 1, len(running_call.loudspeaker.pcm) // 2
+            )
+            event = await stt.recognize(reply)
+    assert "espresso" in words(heard)
+    assert "espresso" in words(event.alternatives[0].text)
+
+
+async def _order(running_call: Call, recording: rtc.AudioFrame) -> str:
+    """Play a recording in real time; return what the session took for said."""
+    said = asyncio.create_task(running_call.user(within=40))
+    for piece in pieces(recording):
+        running_call.microphone.play(piece)
+        await asyncio.sleep(piece.duration)
+    return (await said).text_content or ""
