@@ -1,6 +1,7 @@
 # Needs Python 3.11 to 3.13, make and the package registries; everything else is installed into .venv.
-.PHONY: help setup demo serve test lint bench format constraints clean
+.PHONY: help setup demo serve test orders lint bench format constraints clean
 
+COUNT ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -33,11 +34,15 @@ test: setup ## every test, with the coverage that must hold
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='*/pyai_voice/protocol/*,*/pyai_voice/events.py,*/pyai_voice/errors.py,*/pyai_voice/backoff.py,*/pyai_voice/journal.py'
 
+orders: setup ## recorded people order coffee from both bots (COUNT=40 for all); how many orders were understood whole
+	@$(BIN)/python -m demo.orders --count $(COUNT)
+
 lint: setup ## format, rules, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/basedpyright --project pipecat_pyai
+	$(BIN)/basedpyright --project demo
 	$(BIN)/lint-imports
 
 format: setup ## format and mend what can be mended

@@ -36,9 +36,9 @@ MENU: dict[Slot, dict[str, tuple[str, ...]]] = {
         "twenty ounce": (),
     },
     "roast": {
-        "light roast": ("light roasted", "lightly roasted"),
-        "medium roast": ("medium roasted",),
-        "dark roast": ("dark roasted",),
+        "light roast": ("lightly roasted",),
+        "medium roast": (),
+        "dark roast": (),
     },
     "shots": {
         "single shot": ("one shot", "a shot of", "single"),

@@ -28,6 +28,8 @@ _LOUDNESS, _LOUDEST_GAIN = 0.11, 6.0
 """Root mean square of the spoken part, of full scale (-19 dB), and how much a quiet wave is raised at most."""
 _FRAME, _PAUSE_POWER = 480, 0.01
 """Samples of a frame (20 ms), and the part of the loudest frame's power below which one is a pause."""
+_ONSET_POWER, _LEAD = 0.0003, 1200
+"""Part of the loudest frame's power from which on a soft consonant may have begun; samples (50 ms) kept before it."""
 _KNEE = 0.7
 """Of full scale; above it louder grows less and less."""
 _SEED = 7
@@ -123,7 +125,7 @@ class HibariSynthesizer:
         wave: Array = self._make_wave(
             harmonic, phase, noise, residual, residual_phase, pitch * np.float32(sound.pitch), rng
         )
-        return _pcm(_leveled(wave))
+        return _pcm(_leveled(_started(wave)))
 
 
 def _find(voice_id: str) -> _Sound | None:
@@ -143,10 +145,21 @@ def _stretch(envelope: Array, factor: float) -> Array:
     return envelope[low] * (1 - part) + envelope[low + 1] * part
 
 
+def _started(wave: Array) -> Array:
+    """Return the wave without the silence that the model begins with (about 0.3 s), but for a breath of it."""
+    power = _power(wave)
+    first = int(np.argmax(power > power.max() * _ONSET_POWER))
+    return wave[max(0, first * _FRAME - _LEAD) :]
+
+
+def _power(wave: Array) -> Array:
+    frames = wave[: wave.size // _FRAME * _FRAME].reshape(-1, _FRAME)
+    return np.square(frames).mean(axis=1) if frames.size else np.zeros(1, np.float32)
+
+
 def _leveled(wave: Array) -> Array:
     """Return the wave at the loudness of every voice and sentence, pauses not counted."""
-    frames = wave[: wave.size // _FRAME * _FRAME].reshape(-1, _FRAME)
-    power = np.square(frames).mean(axis=1) if frames.size else np.zeros(1, np.float32)
+    power = _power(wave)
     spoken = power[power > power.max() * _PAUSE_POWER]
     return wave * min(_LOUDEST_GAIN, _LOUDNESS / float(np.sqrt(spoken.mean()))) if spoken.size else wave
 
