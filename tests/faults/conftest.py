@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import is_dataclass
 from typing import Any
@@ -27,7 +28,9 @@ with warnings.catch_warnings():  # Pipecat warns of its own deprecated classes w
 HOSTS = {"core": core_bot, "pipecat": pipecat_bot, "livekit": livekit_bot}
 
 Serve = Callable[..., AbstractAsyncContextManager[FaultyServer]]
-Start = Callable[[FaultyServer], AbstractAsyncContextManager[Bot]]
+Start = Callable[..., AbstractAsyncContextManager[Bot]]
+Scenario = Callable[[Start], Awaitable[None]]
+Everywhere = Callable[[Scenario], Awaitable[None]]
 
 
 def name(fault: object) -> str:
@@ -114,10 +117,7 @@ def host(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-def start(host: str, canary: Canary) -> Start:
-    """Start a bot of that host; what it reports is searched for the key."""
-
+def starter(host: str, canary: Canary) -> Start:
     @asynccontextmanager
     async def run(server: FaultyServer, **options: Any) -> AsyncIterator[Bot]:
         async with HOSTS[host](server.base_url, server.api_key, **options) as bot:
@@ -126,3 +126,29 @@ def start(host: str, canary: Canary) -> Start:
             canary.look_at(value)
 
     return run
+
+
+@pytest.fixture
+def start(host: str, canary: Canary) -> Start:
+    """Start a bot of that host; what it reports is searched for the key."""
+    return starter(host, canary)
+
+
+@pytest.fixture
+def everywhere(canary: Canary) -> Everywhere:
+    """Run a scenario on all hosts at once: it mostly waits."""
+
+    async def run(scenario: Scenario) -> None:
+        async with asyncio.TaskGroup() as group:
+            for host in HOSTS:
+                group.create_task(named(host, scenario(starter(host, canary))))
+
+    return run
+
+
+async def named(host: str, scenario: Awaitable[None]) -> None:
+    try:
+        await scenario
+    except BaseException as error:
+        error.add_note(f"on {host}")
+        raise

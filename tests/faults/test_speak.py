@@ -23,7 +23,7 @@ from pyai_voice.testing import (
     spoken,
 )
 
-from .conftest import Serve, Start, name
+from .conftest import Everywhere, Serve, Start, name
 from .hosts.facts import ERROR
 
 FIRST, SECOND, THIRD = "One large latte with oat milk.", "Anything else for you today?", "See you soon then."
@@ -48,12 +48,6 @@ FATAL: list[SpeakFault] = [
     Refuse(302, headers={"location": "http://127.0.0.2:9/"}),
 ]
 """What costs a sentence, before any of its audio."""
-
-CUTS: list[SpeakFault] = [
-    Abort(after_bytes=20_000),
-    Abort(after_bytes=len(spoken(FIRST)) - 1),
-    pytest.param(Stall(after_bytes=20_000), marks=pytest.mark.slow),
-]
 
 
 def same(audio: bytes | bytearray, *texts: str) -> bool:
@@ -82,8 +76,7 @@ async def test_what_can_be_mended_is_not_heard(serve: Serve, start: Start, fault
     assert bot.facts.all(ERROR) == []
 
 
-@pytest.mark.parametrize("fault", CUTS, ids=name)
-async def test_a_cut_answer_is_not_begun_again(serve: Serve, start: Start, fault: SpeakFault) -> None:
+async def cut_answer(serve: Serve, start: Start, fault: SpeakFault) -> None:
     async with serve(speak=[fault]) as server, start(server) as bot:
         await bot.say(FIRST)
         heard = bytes(bot.facts.audio)
@@ -93,6 +86,11 @@ async def test_a_cut_answer_is_not_begun_again(serve: Serve, start: Start, fault
     assert same(bot.facts.audio[len(heard) :], SECOND)
     assert [request.fields["input"] for request in server.requests] == [FIRST, SECOND]
     assert bot.facts.all(ERROR) != []
+
+
+@pytest.mark.parametrize("after_bytes", [20_000, len(spoken(FIRST)) - 1])
+async def test_a_cut_answer_is_not_begun_again(serve: Serve, start: Start, after_bytes: int) -> None:
+    await cut_answer(serve, start, Abort(after_bytes=after_bytes))
 
 
 @pytest.mark.parametrize("fault", FATAL, ids=name)
@@ -107,13 +105,16 @@ async def test_a_refused_sentence_is_told_and_the_next_one_spoken(
     assert same(bot.facts.audio, SECOND)
 
 
-async def test_a_busy_server_is_asked_again_when_it_said_and_not_before(serve: Serve, start: Start) -> None:
-    async with serve(speak=[Refuse(429, "rate_limit_exceeded", retry_after=2)]) as server, start(server) as bot:
-        await bot.say(FIRST)
-    first, second = server.requests
-    assert second.at - first.at >= 2.0
-    assert same(bot.facts.audio, FIRST)
-    assert bot.facts.all(ERROR) == []
+async def test_a_busy_server_is_asked_again_when_it_said_and_not_before(serve: Serve, everywhere: Everywhere) -> None:
+    async def scenario(start: Start) -> None:
+        async with serve(speak=[Refuse(429, "rate_limit_exceeded", retry_after=2)]) as server, start(server) as bot:
+            await bot.say(FIRST)
+        first, second = server.requests
+        assert second.at - first.at >= 2.0
+        assert same(bot.facts.audio, FIRST)
+        assert bot.facts.all(ERROR) == []
+
+    await everywhere(scenario)
 
 
 async def test_a_server_that_is_away_for_a_second_is_waited_for(serve: Serve, start: Start) -> None:
@@ -151,13 +152,24 @@ async def test_after_a_request_that_comes_to_nothing_the_bot_speaks_on(
 
 
 @pytest.mark.slow
-async def test_a_server_that_takes_the_request_and_is_silent_is_given_up(serve: Serve, start: Start) -> None:
-    async with serve(speak=[Hang()] * 9) as server, start(server) as bot:
-        await bot.say(FIRST)
-        assert bot.facts.all(ERROR) != []
-        server.speak.clear()
-        await bot.say(SECOND)
-    assert same(bot.facts.audio, SECOND)
+async def test_a_server_that_takes_the_request_and_is_silent_is_given_up(serve: Serve, everywhere: Everywhere) -> None:
+    async def scenario(start: Start) -> None:
+        async with serve(speak=[Hang()] * 9) as server, start(server) as bot:
+            await bot.say(FIRST)
+            assert bot.facts.all(ERROR) != []
+            server.speak.clear()
+            await bot.say(SECOND)
+        assert same(bot.facts.audio, SECOND)
+
+    await everywhere(scenario)
+
+
+@pytest.mark.slow
+async def test_an_answer_that_stops_in_the_middle_is_given_up(serve: Serve, everywhere: Everywhere) -> None:
+    async def scenario(start: Start) -> None:
+        await cut_answer(serve, start, Stall(after_bytes=20_000))
+
+    await everywhere(scenario)
 
 
 async def test_an_interrupted_answer_is_not_paid_for_to_the_end(serve: Serve, start: Start) -> None:
