@@ -21,6 +21,7 @@ from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.utils.base_object import BaseObject
 from pipecat.workers.runner import WorkerRunner
 
 F = TypeVar("F", bound=Frame)
@@ -156,7 +157,7 @@ async def running(
 class Happenings(list[tuple[str, tuple[Any, ...]]]):
     """The events that a service fired, in order."""
 
-    def __init__(self, service: FrameProcessor, *names: str) -> None:
+    def __init__(self, service: BaseObject, *names: str) -> None:
         super().__init__()
         self._changed = asyncio.Event()
         for name in names:
