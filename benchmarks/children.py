@@ -41,6 +41,10 @@ class Child:
             pass  # the missing answer says more
         return self._answer()
 
+    def log(self) -> str:
+        """Return what it has written to its standard error so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout
         line = self._process.stdout.readline()

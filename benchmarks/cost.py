@@ -3,7 +3,7 @@
     python -m benchmarks.cost [--quick] [--json FILE]
 
 Every implementation has a process of its own and speaks with the same server: 20 ms at a time, in real time; two
-seconds of speech, half a second of silence, a commit, again. The rounds of all implementations alternate, because
+seconds of speech, a commit, two seconds of silence, again. The rounds of all implementations alternate, because
 the machine has other work as well: every number is a median of rounds, every ratio a median of the rounds' ratios.
 """
 
@@ -26,8 +26,10 @@ Answers = list[dict[str, Any]]
 
 
 PARTIES = (
+    Party("callers alone", "nobody"),
     Party("websockets alone", "bare"),
     Party("HearStream alone", "core"),
+    Party("Pipecat alone", "pipecat_alone"),
     Party("Pipecat, ours", "pipecat"),
     Party("Pipecat, official", "pipecat", official=True),
     Party("LiveKit, ours", "livekit"),
@@ -44,7 +46,7 @@ class Plan:
     seconds: float
 
 
-FULL = (Plan(1, 3, 5.0), Plan(20, 4, 5.0), Plan(100, 2, 5.0))
+FULL = (Plan(1, 2, 4.0), Plan(20, 3, 4.0), Plan(100, 2, 3.0))
 QUICK = (Plan(1, 1, 1.5), Plan(20, 1, 1.5))
 
 
@@ -58,7 +60,7 @@ def measure(quick: bool = False) -> list[Table]:
                     answer = children[party].ask(base_url=base_url, streams=plan.streams, seconds=plan.seconds)
                     answers[plan, party].append(answer)
                     _note(plan, party, answer)
-    return [_costs(answers), _ratios(answers)]
+    return [_costs(answers), *_comparison(answers)]
 
 
 @contextmanager
@@ -82,7 +84,12 @@ def _note(plan: Plan, party: Party, answer: dict[str, Any]) -> None:
 
 def cpu_per_hour(answer: dict[str, Any], streams: int) -> float:
     """Return the seconds of CPU for an hour of audio that has come to the server."""
-    return 3600 * answer["cpu"] / (answer["wall"] * streams * min(1.0, answer["pace"]))
+    return 3600 * answer["cpu"] / (answer["wall"] * streams * (_kept(answer) or 1.0))
+
+
+def _kept(answer: dict[str, Any]) -> float | None:
+    """Return the part of real time that the audio kept; a few percent are the coarseness of its measurement."""
+    return 1.0 if (answer["pace"] or 0.0) > 0.95 else answer["pace"]
 
 
 def _costs(answers: dict[tuple[Plan, Party], Answers]) -> Table:
@@ -102,7 +109,7 @@ def _cost(plan: Plan, rounds: Answers, memory: float | None) -> tuple[float | No
         memory,
         *(_milliseconds(rounds, "latencies", part) for part in (0.5, 0.99)),
         *(_milliseconds(rounds, "first_partials", part) for part in (0.5, 0.99)),
-        medians(100 * min(1.0, answer["pace"]) for answer in rounds),
+        medians(None if (kept := _kept(answer)) is None else 100 * kept for answer in rounds),
     )
 
 
@@ -120,38 +127,39 @@ def _memory(answers: dict[tuple[Plan, Party], Answers], plan: Plan, party: Party
     return (high - low) / 1e6 / (plan.streams - fewer[-1].streams)
 
 
-def _ratios(answers: dict[tuple[Plan, Party], Answers]) -> Table:
-    rows = [
-        (plan.streams, framework, *_ratio(plan, answers[plan, ours], answers[plan, theirs]))
-        for plan in dict.fromkeys(plan for plan, _ in answers)
-        for framework, ours, theirs in _pairs([party for one, party in answers if one is plan])
-    ]
-    heads = ("streams", "framework", "CPU", "event p50", "event p99", "first partial later by, ms")
-    return Table("Ours divided by official", heads, rows)
-
-
-def _pairs(parties: list[Party]) -> list[tuple[str, Party, Party]]:
+def _comparison(answers: dict[tuple[Plan, Party], Answers]) -> list[Table]:
+    ratios, delays = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for plan in dict.fromkeys(plan for plan, _ in answers):
+        named = {party.name: rounds for (one, party), rounds in answers.items() if one is plan}
+        for framework in ("Pipecat", "LiveKit"):
+            if f"{framework}, official" in named:
+                ratios.append((plan.streams, framework, *_ratios(named, plan.streams, framework)))
+                delays.append((plan.streams, framework, *_delays(named, framework)))
+    heads = ("streams", "framework")
     return [
-        (ours.name.partition(",")[0], ours, theirs)
-        for ours in parties
-        for theirs in parties
-        if theirs.official and not ours.official and ours.module == theirs.module
+        Table("CPU, ours divided by official", (*heads, "all", "without the callers'", "and Pipecat's"), ratios),
+        Table("Later than official by, ms", (*heads, "event p50", "event p99", "first partial p50"), delays),
     ]
 
 
-def _ratio(plan: Plan, ours: Answers, theirs: Answers) -> tuple[float | None, ...]:
-    pairs = list(zip(ours, theirs, strict=True))
+def _ratios(named: dict[str, Answers], streams: int, framework: str) -> list[float | None]:
+    """Return medians of the rounds' ratios of CPU: of all of it, and of what is left without others' parts of it."""
+    cpu = {name: [cpu_per_hour(answer, streams) for answer in rounds] for name, rounds in named.items()}
+    ours, theirs = cpu[f"{framework}, ours"], cpu[f"{framework}, official"]
+    others = ([0.0] * len(ours), cpu["callers alone"], cpu.get(f"{framework} alone"))
+    return [
+        medians((one - part) / (other - part) for one, other, part in zip(ours, theirs, parts, strict=True))
+        if parts
+        else None
+        for parts in others
+    ]
 
-    def times(what: str, part: float) -> list[tuple[float, float]]:
-        both = [(quantile(one[what], part), quantile(other[what], part)) for one, other in pairs]
-        return [(one, other) for one, other in both if one is not None and other is not None]
 
-    return (
-        medians(cpu_per_hour(one, plan.streams) / cpu_per_hour(other, plan.streams) for one, other in pairs),
-        medians(one / other for one, other in times("latencies", 0.5)),
-        medians(one / other for one, other in times("latencies", 0.99)),
-        medians(1000 * (one - other) for one, other in times("first_partials", 0.5)),
-    )
+def _delays(named: dict[str, Answers], framework: str) -> list[float | None]:
+    both = (named[f"{framework}, ours"], named[f"{framework}, official"])
+    asked = (("latencies", 0.5), ("latencies", 0.99), ("first_partials", 0.5))
+    pairs = [[_milliseconds(rounds, *what) for rounds in both] for what in asked]
+    return [None if one is None or other is None else one - other for one, other in pairs]
 
 
 if __name__ == "__main__":

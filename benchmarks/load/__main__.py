@@ -1,4 +1,4 @@
-"""Measures one implementation: ``python -m benchmarks.load bare|core|pipecat|livekit``, with questions on stdin.
+"""Measures one implementation: ``python -m benchmarks.load MODULE``, a module of this package, with questions on stdin.
 
 A question is ``{"base_url", "streams", "seconds"}``. The answer: the process's own CPU time (user and system, all
 threads) and resident memory, how much of real time the audio kept, and the times that the callers noted.
@@ -34,6 +34,7 @@ async def _measure(open_line: Open, base_url: str, streams: int, seconds: float)
     await asyncio.sleep(seconds)
     wall, cpu = time.monotonic() - began, time.process_time() - cpu
     memory = psutil.Process().memory_info().rss
+    paces = [caller.pace for caller in callers if caller.pace is not None]
     for call in calls:
         call.cancel()
     ends = await asyncio.gather(*calls, return_exceptions=True)
@@ -42,7 +43,7 @@ async def _measure(open_line: Open, base_url: str, streams: int, seconds: float)
         "cpu": cpu,
         "wall": wall,
         "memory": memory,
-        "pace": statistics.mean(caller.pace for caller in callers),
+        "pace": statistics.mean(paces) if paces else None,
         "latencies": [value for caller in callers for value in caller.latencies],
         "first_partials": [value for caller in callers for value in caller.first_partials],
         "failures": [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)],

@@ -15,8 +15,8 @@ __all__ = ["KEY", "Caller", "Heard", "Line", "Open"]
 KEY = "pyai_test_benchmark"
 _SPEECH = 100
 """Chunks of an utterance: two seconds."""
-_SILENCE = range(25, 36)
-"""Chunks between two: half a second and some more, so that speech begins anywhere in a message."""
+_SILENCE = range(100, 111)
+"""Chunks between two: two seconds and some more, so that speech begins anywhere in a message."""
 _LOUD = (3000).to_bytes(2, "little") * (CHUNK // 2)
 _QUIET = (3).to_bytes(2, "little") * (CHUNK // 2)
 
@@ -59,6 +59,7 @@ class Caller:
         self.stamps: list[tuple[int, int]] = []
         """When the server had how much audio: nanoseconds, bytes."""
         self._random = random.Random(number)
+        self._quiet_first = number % 2 == 0
         self._began: int | None = None
 
     def heard(self, text: str) -> None:
@@ -79,25 +80,26 @@ class Caller:
         self._began = None
 
     @property
-    def pace(self) -> float:
-        """How many seconds of audio the server got in a second."""
+    def pace(self) -> float | None:
+        """How many seconds of audio the server got in a second; None where it cannot be told."""
         if len(self.stamps) < 2:
-            return 0.0
+            return None
         (began, first), (ended, last) = self.stamps[0], self.stamps[-1]
         return (last - first) / (2 * RATE) / max((ended - began) / 1e9, 1e-9)
 
     async def call(self, line: Line) -> None:
-        """Speak until cancelled."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + self._random.random() * 0.02
-        quiet = self._random.randrange(_SILENCE.stop)
+        """Speak until cancelled; every caller begins somewhere else."""
+        due = asyncio.get_running_loop().time() + self._random.random() * 0.02
+        if self._quiet_first:
+            due = await _play(line, [_QUIET] * self._random.randrange(_SILENCE.stop), due)
+        speech = self._random.randint(1, _SPEECH)
         while True:
-            due = await _play(line, [_QUIET] * quiet, due)
             await line.begin()
             self._began = time.monotonic_ns()
-            due = await _play(line, [_LOUD] * _SPEECH, due)
+            due = await _play(line, [_LOUD] * speech, due)
             await line.commit()
-            quiet = self._random.choice(_SILENCE)
+            due = await _play(line, [_QUIET] * self._random.choice(_SILENCE), due)
+            speech = _SPEECH
 
 
 async def _play(line: Line, chunks: list[bytes], due: float) -> float:

@@ -14,6 +14,7 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.stt_service import STTService
 from pipecat.workers.runner import WorkerRunner
 
 from pipecat_pyai import PyAISTTService
@@ -21,7 +22,7 @@ from pipecat_pyai import PyAISTTService
 from ..hear_server import RATE
 from .caller import KEY, Heard
 
-__all__ = ["open_line"]
+__all__ = ["PipecatLine", "open_line", "run_pipeline"]
 
 _PATIENCE = 20.0
 """Seconds that a pipeline has to start, and to end."""
@@ -69,7 +70,11 @@ class PipecatLine:
 
 async def open_line(base_url: str, heard: Heard) -> PipecatLine:
     """Start a pipeline of the service and a sink."""
-    stt = PyAISTTService(api_key=KEY, base_url=base_url)
+    return await run_pipeline(PyAISTTService(api_key=KEY, base_url=base_url), heard)
+
+
+async def run_pipeline(stt: STTService, heard: Heard) -> PipecatLine:
+    """Start a pipeline of a speech-to-text service and a sink."""
     worker = PipelineWorker(
         Pipeline([stt, Sink(heard)]),
         params=PipelineParams(audio_in_sample_rate=RATE, enable_metrics=True, enable_usage_metrics=True),
