@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from livekit.agents import NotGivenOr
+from livekit.agents import LanguageCode, NotGivenOr
 from livekit.agents.utils import is_given
 
 from pyai_voice.options import Endpoint
 
-__all__ = ["endpoint_of", "given"]
+__all__ = ["endpoint_of", "given", "hear_settings"]
 
 
 def endpoint_of(api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None], insecure: bool) -> Endpoint:
@@ -23,3 +23,15 @@ def endpoint_of(api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments without those that are NOT_GIVEN."""
     return {name: value for name, value in arguments.items() if is_given(value)}
+
+
+def hear_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are given, with the language as PyAI names it.
+
+    LiveKit takes any name of a language (``en-US``, ``english``), and ``multi`` for: detect it.
+    """
+    settings = given(arguments)
+    if language := settings.get("language"):
+        code = LanguageCode(language).language
+        settings["language"] = "" if code == "multi" else code
+    return settings

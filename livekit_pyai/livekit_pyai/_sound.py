@@ -27,7 +27,7 @@ class MonoInput:
         """Return the pcm that is ready; resampling holds back some 20 ms until more comes or :meth:`flush`."""
         tail = b"" if frame.sample_rate == self._source else self._change(frame.sample_rate)
         pcm = frame.data.tobytes() if frame.num_channels == 1 else _mixed(frame)
-        return pcm if self._resampler is None else tail + self._resampler.feed(pcm)
+        return tail + (pcm if self._resampler is None else self._resampler.feed(pcm))
 
     def flush(self) -> bytes:
         """Return what was held back."""

@@ -28,7 +28,7 @@ from pyai_voice.events import AudioLost, ConfigAcknowledged, Connected, Disconne
 from pyai_voice.hear import HearStream
 from pyai_voice.options import HearOptions, LinkOptions
 
-from ._arguments import endpoint_of, given
+from ._arguments import endpoint_of, hear_settings
 from ._recordings import Recordings, is_refusal
 from ._refusal import Refusal
 from ._sound import Clock, MonoInput
@@ -49,7 +49,7 @@ class HearSettings(TypedDict, total=False):
     model: str
     """``pyai-hear``."""
     language: str
-    """ISO 639-1 code; empty or ``auto``: the service detects it."""
+    """Any name that LiveKit knows (``en``, ``en-US``, ``english``); empty: the service detects it."""
     interim_results: bool
     """Whether partial transcripts are wanted."""
     endpointing_ms: int
@@ -85,7 +85,7 @@ class STT(stt.STT[Never]):
         insecure: bool = False,
         **settings: Unpack[HearSettings],
     ) -> None:
-        self._options = HearOptions(sample_rate=sample_rate, **given(settings))
+        self._options = HearOptions(sample_rate=sample_rate, **hear_settings(settings))
         super().__init__(
             capabilities=stt.STTCapabilities(
                 streaming=True,
@@ -118,7 +118,7 @@ class STT(stt.STT[Never]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> SpeechStream:
         """Open a stream; it connects in the background."""
-        options = self._effective.replace(**given({"language": language}))
+        options = self._effective.replace(**hear_settings({"language": language}))
         hear = HearStream(self._endpoint, options, link=self._link or _link_options(conn_options))
         stream = SpeechStream(stt=self, hear=hear, refusal=self._refusal, conn_options=conn_options)
         self._streams.add(stream)
@@ -129,8 +129,9 @@ class STT(stt.STT[Never]):
 
         ``endpointing_ms`` is changed in place; anything else needs a new connection, made when nobody speaks.
         """
-        changes = given(settings)
+        changes = hear_settings(settings)
         self._options = self._options.replace(**changes)
+        self._capabilities.interim_results = self._options.interim_results
         self._refusal.forget()
         if "vocabulary" in changes:
             changes["vocabulary"] = self._effective.vocabulary
@@ -148,7 +149,7 @@ class STT(stt.STT[Never]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions,
     ) -> stt.SpeechEvent:
-        options = self._effective.replace(**given({"language": language}))
+        options = self._effective.replace(**hear_settings({"language": language}))
         try:
             heard = await self._recordings.recognize(buffer, options, conn_options.timeout)
         except PyAIError as error:
@@ -211,7 +212,7 @@ class SpeechStream(stt.RecognizeStream):
 
     def update_options(self, **settings: Unpack[HearSettings]) -> None:
         """Change options of this stream only. Raises ValueError for a wrong value."""
-        self._hear.update(**given(settings))
+        self._hear.update(**hear_settings(settings))
 
     async def aclose(self) -> None:
         """Close now; words that are not final yet are not waited for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from livekit.agents import APIConnectOptions
+from livekit.agents import NOT_GIVEN, APIConnectOptions
 from livekit.agents.metrics import STTMetrics
 
 from livekit_pyai import STT
@@ -156,6 +156,16 @@ async def test_end_of_input_without_audio_ends_at_once():
     async with scripted(stay) as server, hear(server) as stt, stt.stream() as stream:
         stream.end_input()
         assert kinds(await rest(stream)) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "sent"),
+    [("en-US", "en"), ("german", "de"), ("", None), ("auto", None), ("multi", None), (NOT_GIVEN, None)],
+)
+async def test_a_language_may_be_named_in_livekits_ways(language: str, sent: str | None):
+    arrivals = Arrivals()
+    async with scripted(arrivals.stay) as server, hear(server, language=language) as stt, stt.stream():
+        assert (await arrivals.next()).query.get("language") == sent
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (24000, 1), (44100, 2), (48000, 1), (16000, 2)])
