@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import traceback
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,6 +16,7 @@ import pytest
 
 from pyai_voice.testing import FaultyServer
 
+from .canary import Canary
 from .hosts.core import core_bot
 from .hosts.facts import Bot
 from .hosts.livekit import livekit_bot
@@ -38,33 +38,6 @@ def name(fault: object) -> str:
     if isinstance(fault, list):
         return ", ".join(map(name, fault)) or "no fault"
     return str(fault) if is_dataclass(fault) else type(fault).__name__
-
-
-class Canary:
-    """Collects every word that leaves the process, and the keys that must not be among them."""
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-        self.words: list[str] = []
-
-    def check(self) -> None:
-        leaks = [word for word in self.words for key in self.keys if key in word]
-        assert not leaks, f"the key is visible in {leaks[0][:2000]}"
-
-    def look_at(self, error: object) -> None:
-        """Take in whatever can be seen of an error that a host reports: its fields, its cause, its context."""
-        seen: set[int] = set()
-        waiting = [error]
-        while waiting:
-            thing = waiting.pop()
-            if thing is None or id(thing) in seen:
-                continue
-            seen.add(id(thing))
-            self.words += [repr(thing), str(thing), repr(getattr(thing, "__dict__", ""))]
-            if isinstance(thing, BaseException):
-                self.words += traceback.format_exception(thing)
-                waiting += [thing.__cause__, thing.__context__, *thing.args]
-            waiting += [getattr(thing, name, None) for name in ("exception", "error", "body")]
 
 
 class _Ear(logging.Handler):

@@ -12,7 +12,8 @@ import pytest
 from pyai_voice.testing import HearFault, Refuse, Say, spoken
 
 from .caller import SECOND, check_turns, talk
-from .conftest import HOSTS, Canary, Serve, Start
+from .canary import Canary
+from .conftest import HOSTS, Serve, Start
 from .hosts.facts import END, ERROR, Bot
 from .test_speak import remainder, same
 

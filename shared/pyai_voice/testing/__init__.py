@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigurationError
+
 if TYPE_CHECKING:
     from .coded import FRAME as FRAME
     from .coded import coded_speech as coded_speech
@@ -87,4 +89,8 @@ def __getattr__(name: str) -> object:
     home = next((module for module, names in _HOMES.items() if name in names), None)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{home}", __name__), name)
+    try:
+        return getattr(import_module(f".{home}", __name__), name)
+    except ModuleNotFoundError as error:
+        missing = error.name
+    raise ConfigurationError(f"{name} needs {missing}", code="missing_extra", hint="pip install 'pyai-voice[server]'")

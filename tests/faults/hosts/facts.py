@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
 __all__ = ["END", "ERROR", "FINAL", "START", "Bot", "Facts"]
@@ -48,12 +49,18 @@ class Facts:
 
     async def until(self, kind: str, count: int = 1, seconds: float = 20.0) -> None:
         """Wait until there are so many facts of a kind. Raises TimeoutError, saying what there is."""
+        if not await self.come(lambda: len(self.all(kind)) >= count, seconds):
+            raise TimeoutError(f"no {kind} number {count} within {seconds:g} s, only {self}")
+
+    async def come(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until something is true; return False if that takes longer than so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                while len(self.all(kind)) < count:
+                while not condition():
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError(f"no {kind} number {count} within {seconds:g} s, only {self}") from None
+            return False
+        return True
 
     def _pulse(self) -> None:
         self._changed.set()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 from livekit import rtc
 from livekit.agents import (
     Agent,
@@ -110,8 +111,9 @@ async def livekit_bot(
     base_url: str, api_key: str, *, commits: bool = False, language: str = "", voice: str = "stock_ramp"
 ) -> AsyncIterator[LiveKitBot]:
     """Run a session; ``commits``: the application ends turns, else PyAI does."""
-    stt = pyai.STT(api_key=api_key, base_url=base_url, language=language)
-    tts = pyai.TTS(api_key=api_key, base_url=base_url, voice=voice)
+    http_session = aiohttp.ClientSession()
+    stt = pyai.STT(api_key=api_key, base_url=base_url, language=language, http_session=http_session)
+    tts = pyai.TTS(api_key=api_key, base_url=base_url, voice=voice, http_session=http_session)
     session = AgentSession(
         stt=stt,
         tts=tts,
@@ -129,3 +131,4 @@ async def livekit_bot(
         await session.aclose()
         await stt.aclose()
         await tts.aclose()
+        await http_session.close()
