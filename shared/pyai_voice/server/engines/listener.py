@@ -25,17 +25,17 @@ __all__ = ["Endpoint", "Fact", "Listener", "ListenerOptions", "Partial", "Reason
 
 _INVENTED_BELOW, _IMPOSSIBLE_BELOW = -0.6, -1.0
 """Mean log-probability below which a text is taken for invention: where the voice is uncertain, where it is sure."""
-_NO_VOICE, _SURE_VOICE = 0.6, 0.85
-"""Mean likelihood of speech below which it was noise, and from which the voice is sure."""
-_SHORTEST = 0.1
-"""Seconds of speech below which an uncertain voice was a noise."""
+_SURE_VOICE = 0.85
+"""Mean likelihood of speech from which the voice is sure."""
+_LEAST_SPEECH = ((_SURE_VOICE, 0.0), (0.6, 0.1), (0.0, 0.25))
+"""How many seconds of speech must be there, by their mean likelihood; shorter is a noise."""
 
 _SHORT, _LONG = 0.3, 1.0
 """Seconds of silence that end a finished sentence, and one that sounds unfinished."""
 _LOOK_AFTER, _LOOK_AHEAD = 0.096, 0.1
 """Seconds of silence before the final is read ahead, and how long before the shortest endpoint."""
-_PARTIAL_EVERY = 0.15
-"""Seconds of audio between two partial readings."""
+_PARTIAL_EVERY, _FIRST_EVERY, _FIRST_AFTER = 0.15, 0.06, 0.1
+"""Seconds of audio between two partial readings; between two attempts at the first one; before the first attempt."""
 _REST = 3.0
 """A partial starts no sooner after the last one began than this many times what that one took."""
 _CARRY = 4.0
@@ -57,7 +57,7 @@ class Listener:
     ::
 
         listener = Listener(recognizer, detector, ListenerOptions(sample_rate=8000))
-        await listener.feed(pcm)      # any size, any pace; waits while 10 s of audio are unheard
+        await listener.feed(pcm)      # any size, any pace; waits while 100 chunks are unheard
         await listener.commit()       # exactly one Endpoint with reason client_commit follows
         async for fact in listener:   # in a task of its own; ends after finish() or aclose()
             ...
@@ -174,9 +174,10 @@ class Listener:
             await self._end("endpoint")
 
     def _look_meanwhile(self) -> None:
-        now = asyncio.get_running_loop().time()
-        due = self._heard_at_look + _PARTIAL_EVERY * self._segmenter.rate
-        if self._options.interim_results and self._idle and self._segmenter.position >= due and now >= self._rest_until:
+        segment, now = self._segmenter, asyncio.get_running_loop().time()
+        every = _PARTIAL_EVERY if self._told else _FIRST_EVERY
+        due = max(self._heard_at_look + every * segment.rate, segment.began + _FIRST_AFTER * segment.rate)
+        if self._options.interim_results and self._idle and segment.position >= due and now >= self._rest_until:
             self._start_look(Priority.PARTIAL)
 
     @property
@@ -227,10 +228,10 @@ class Listener:
 
     def _accepted(self, recognition: Recognition) -> str:
         voice = self._segmenter.likelihood
-        sure = voice >= _SURE_VOICE
-        voiced = sure or (voice >= _NO_VOICE and self._segmenter.voiced >= _SHORTEST)
-        likely = recognition.log_probability >= (_IMPOSSIBLE_BELOW if sure else _INVENTED_BELOW)
-        return recognition.text if voiced and likely and any(map(str.isalnum, recognition.text)) else ""
+        least = next(seconds for likelihood, seconds in _LEAST_SPEECH if voice >= likelihood)
+        lowest = _IMPOSSIBLE_BELOW if voice >= _SURE_VOICE else _INVENTED_BELOW
+        believed = self._segmenter.voiced >= least and recognition.log_probability >= lowest
+        return recognition.text if believed and any(map(str.isalnum, recognition.text)) else ""
 
     # -- the end of an utterance ----------------------------------------------------------------
 
@@ -261,9 +262,8 @@ class Listener:
 
     def _quiet_tail(self) -> bytes:
         """Return the end of a long utterance, from the quietest point on."""
-        speech = self._segmenter.speech
-        size = 2 * round(_CARRY * self._segmenter.rate)
-        return speech[len(speech) - size + 2 * quietest(speech[-size:], self._segmenter.rate) :]
+        tail = self._segmenter.speech[-2 * round(_CARRY * self._segmenter.rate) :]
+        return tail[2 * quietest(tail, self._segmenter.rate) :]
 
     async def _tell_end(self, text: str, reason: Reason) -> None:
         segment = self._segmenter
