@@ -12,7 +12,8 @@ import threading
 from livekit.agents import Plugin
 
 from .log import logger
-from .stt import STT, SpeechStream
+from .stream import SpeechStream
+from .stt import STT
 from .tts import TTS, ChunkedStream, SynthesizeStream
 from .turns import turn_handling
 from .version import __version__

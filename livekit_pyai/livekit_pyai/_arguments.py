@@ -1,16 +1,39 @@
-"""Arguments that STT and TTS have in common."""
+"""Arguments of STT and TTS as the core takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from livekit.agents import LanguageCode, NotGivenOr
 from livekit.agents.utils import is_given
 
 from pyai_voice.options import Endpoint
 
-__all__ = ["endpoint_of", "given", "hear_settings"]
+__all__ = ["HearSettings", "endpoint_of", "given", "hear_settings"]
+
+
+class HearSettings(TypedDict, total=False):
+    """What :class:`~.stt.STT` takes and its ``update_options`` changes. Absent: the service decides."""
+
+    model: str
+    """``pyai-hear``."""
+    language: str
+    """Any name that LiveKit knows (``en``, ``en-US``, ``english``); empty: the service detects it."""
+    interim_results: bool
+    """Whether partial transcripts are wanted."""
+    endpointing_ms: int
+    """Silence that ends an utterance, 50 to 5000 milliseconds."""
+    vocabulary: Sequence[str]
+    """Words to listen for; the session's keyterms come after them. The service uses at most five."""
+    numerals: bool
+    """Write numbers as digits."""
+    smart_format: bool
+    """Format dates, amounts and the like."""
+    dictation: bool
+    """Understand spoken punctuation."""
+    drop_fillers: bool
+    """Leave out um and uh."""
 
 
 def endpoint_of(api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None], insecure: bool) -> Endpoint:

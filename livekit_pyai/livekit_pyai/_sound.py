@@ -57,6 +57,11 @@ class Clock:
         """Seconds of audio that have come."""
         return self._format.seconds(self._size)
 
+    @property
+    def ahead(self) -> float:
+        """Seconds of audio that have come before their time: a recording is pushed faster than it plays."""
+        return max(0.0, self.position - (time.time() - self.began))
+
     def advance(self, size: int) -> None:
         """Note that so many bytes have just come."""
         self._size += size

@@ -180,6 +180,13 @@ async def test_any_rate_and_channels_become_what_hear_was_told(rate: int, channe
         assert int.from_bytes(middle, "little", signed=True) == pytest.approx(1000, abs=20)
 
 
+async def test_a_recording_may_be_pushed_at_once():
+    async with scripted(answer_commits) as server, hear(server) as stt, stt.stream() as stream:
+        push(stream, 45.0)
+        stream.end_input()
+        assert texts(await rest(stream)) == [f"{45 * SECOND} bytes"]
+
+
 async def test_the_format_may_change_between_frames():
     async with scripted(answer_commits) as server, hear(server) as stt, stt.stream() as stream:
         push(stream, 0.5, rate=48000)

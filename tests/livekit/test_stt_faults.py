@@ -177,7 +177,7 @@ async def test_a_fault_of_ours_is_an_api_error_as_well(monkeypatch: pytest.Monke
     def broken(*_: object) -> list:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("livekit_pyai.stt.to_livekit", broken)
+    monkeypatch.setattr("livekit_pyai.stream.to_livekit", broken)
     async with scripted(answer_commits) as server, hear(server) as stt, stt.stream() as stream:
         push(stream, 0.5)
         stream.flush()
