@@ -111,9 +111,12 @@ class HearStream:
         """Return how many bytes should wait for a message of their own."""
         if self._machine.speaking:
             return self._message
-        if peak(pcm) > _SOUND:
-            self._onset_until = self._journal.end + self._onset
-        return self._onset_message if self._journal.end < self._onset_until else self._quiet_message
+        if self._journal.end < self._onset_until:
+            return self._onset_message
+        if peak(pcm) <= _SOUND:
+            return self._quiet_message
+        self._onset_until = self._journal.end + self._onset
+        return self._onset_message
 
     def commit(self) -> bool:
         """Ask for the final transcript of what was sent so far; its TurnEnded will be ``committed``.

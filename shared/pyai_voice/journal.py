@@ -33,16 +33,13 @@ class Journal:
         self.format = audio_format
         self.start = 0
         self.cursor = 0
+        self.end = 0
+        """Where the next byte will be."""
         self.marks: deque[Mark] = deque()
         """Commits that are not answered yet, oldest first."""
         self._confirmed = 0
         self._capacity = audio_format.size(seconds)
         self._audio = bytearray()
-
-    @property
-    def end(self) -> int:
-        """Where the next byte will be."""
-        return self.start + len(self._audio)
 
     @property
     def unsent(self) -> int:
@@ -57,8 +54,9 @@ class Journal:
     def append(self, pcm: bytes) -> int:
         """Take audio in; return how many bytes were dropped that the current connection never got."""
         self._audio += pcm
-        excess = len(self._audio) - self._capacity
-        return self._drop(self.start + excess) if excess > 0 else 0
+        self.end += len(pcm)
+        oldest = self.end - self._capacity
+        return self._drop(oldest) if oldest > self.start else 0
 
     def mark(self) -> bool:
         """Note a commit here; False where no audio followed the last commit or final, so none is due."""
@@ -70,7 +68,7 @@ class Journal:
 
     def next(self, most: int) -> bytes | Mark | None:
         """Return what to send next: at most so many bytes, or a commit whose turn has come, or None."""
-        due = next((mark for mark in self.marks if not mark.sent), None)
+        due = next((mark for mark in self.marks if not mark.sent), None) if self.marks else None
         if due is not None and due.position <= self.cursor:
             due.sent = True
             return due
