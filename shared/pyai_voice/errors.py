@@ -47,6 +47,7 @@ __all__ = [
     "close_error",
     "rule_for",
     "service_error",
+    "untrusted_error",
 ]
 
 
@@ -293,3 +294,13 @@ def close_error(close_code: int | None, reason: str = "") -> PyAIError:
     return rule.error(
         f"The server closed the connection with code {close_code}{said}", status=rule.status, hint=rule.hint
     )
+
+
+def untrusted_error(where: str) -> ConnectivityError:
+    """Build the error for a server whose TLS certificate cannot be verified; trying again does not help."""
+    error = ConnectivityError(f"The certificate of {where} is not trusted", code="bad_certificate", hint=_TRUST)
+    error.retryable = False
+    return error
+
+
+_TRUST = "Check base_url; for a private certificate authority set SSL_CERT_FILE"

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpcore
 
-from .errors import ConfigurationError, ConnectivityError, ProtocolError, PyAIError, StalledError
+from .errors import ConfigurationError, ConnectivityError, ProtocolError, PyAIError, StalledError, untrusted_error
 from .options import Endpoint
 
 __all__ = ["NETWORK_FAULTS", "NOTHING_SENT", "NOT_PYAI", "Exchange", "Timeouts"]
@@ -73,9 +73,7 @@ class Exchange:
         if isinstance(error, TimeoutError | httpcore.TimeoutException):
             return StalledError(f"No connection to {where} within {self.timeouts.connect:g} s", code="cannot_connect")
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            failure = ConnectivityError(f"The certificate of {where} is not trusted", code="bad_certificate", hint=_TLS)
-            failure.retryable = False
-            return failure
+            return untrusted_error(where)
         if not isinstance(error, NETWORK_FAULTS) or isinstance(error, UnicodeError):
             return ConfigurationError(f"base_url: {where} is not an address ({type(error).__name__})")
         return ConnectivityError(f"Cannot reach {where} ({str(error) or type(error).__name__})", code="cannot_connect")
@@ -89,6 +87,3 @@ class Exchange:
             return ProtocolError(f"{where} does not speak HTTP ({error})", hint=NOT_PYAI)
         code = "connection_lost" if self._dialled else "stale_connection"
         return ConnectivityError(f"{where} hung up without an answer", code=code)
-
-
-_TLS = "Check base_url; for a private certificate authority set SSL_CERT_FILE"

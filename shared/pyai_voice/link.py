@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from ssl import SSLCertVerificationError
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -23,7 +24,15 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from .backoff import retry_after
-from .errors import ConnectivityError, ProtocolError, PyAIError, StalledError, close_error, service_error
+from .errors import (
+    ConnectivityError,
+    ProtocolError,
+    PyAIError,
+    StalledError,
+    close_error,
+    service_error,
+    untrusted_error,
+)
 from .options import Endpoint, LinkOptions
 from .protocol.envelope import read_fault
 from .protocol.hear.wire import Message, subprotocols
@@ -122,6 +131,8 @@ def _handshake_error(error: Exception, endpoint: Endpoint, options: LinkOptions)
         case InvalidHandshake():
             hint = "Check base_url"
             return ProtocolError(f"{where} did not answer like a PyAI server ({type(error).__name__})", hint=hint)
+        case SSLCertVerificationError():
+            return untrusted_error(where)
         case OSError():
             return ConnectivityError(f"Cannot reach {where} ({error.strerror or type(error).__name__})")
         case _:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +20,8 @@ from .canary import Canary
 from .conftest import HOSTS, Serve, Start
 from .hosts.facts import END, ERROR, Bot
 from .test_speak import remainder, same
+
+KEY = "pyai_test_canary_0123456789"
 
 NONSENSE = Say(
     (
@@ -68,7 +74,7 @@ def described(bot: Bot) -> str:
 
 
 @asynccontextmanager
-async def stranger(greeting: bytes) -> AsyncIterator[str]:
+async def stranger(greeting: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A server of another kind: it answers everything with this and hangs up."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,9 +83,9 @@ async def stranger(greeting: bytes) -> AsyncIterator[str]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 HTML = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"
@@ -87,9 +93,8 @@ HTML = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n
 
 @pytest.mark.parametrize("greeting", [b"220 mail.example ESMTP\r\n", HTML], ids=["mail", "web"])
 async def test_a_server_that_is_not_pyai_is_named(host: str, canary: Canary, greeting: bytes) -> None:
-    key = "pyai_test_canary_0123456789"
-    canary.keys.append(key)
-    async with stranger(greeting) as address, HOSTS[host](address, key) as bot:
+    canary.keys.append(KEY)
+    async with stranger(greeting) as address, HOSTS[host](address, KEY) as bot:
         await bot.facts.until(ERROR)
         assert address in described(bot)
         assert "base_url" in described(bot)
@@ -173,7 +178,7 @@ async def test_a_key_that_cannot_be_one_is_refused_at_once(
 
 async def test_http_to_another_machine_is_refused_at_once(host: str) -> None:
     with pytest.raises(ValueError, match="https"):
-        async with HOSTS[host]("http://192.0.2.1", "pyai_test_canary_0123456789"):
+        async with HOSTS[host]("http://192.0.2.1", KEY):
             pass
 
 
@@ -183,3 +188,34 @@ async def test_a_refusal_says_the_code_and_the_remedy(serve: Serve, start: Start
     assert "insufficient_scope" in described(bot)
     assert "scope" in described(bot)
     assert len(server.streams) <= 2
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine that nobody has signed, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        + ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")],
+        check=True,
+        capture_output=True,
+    )
+    both = folder / "both.pem"
+    both.write_bytes((folder / "key").read_bytes() + (folder / "certificate").read_bytes())
+    return both
+
+
+async def test_a_certificate_that_nobody_signed_is_refused_at_once(
+    host: str, canary: Canary, certificate: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    canary.keys.append(KEY)
+    async with stranger(HTML, context) as address, HOSTS[host](address, KEY) as bot:
+        await bot.facts.until(ERROR)
+        assert "SSL_CERT_FILE" in described(bot)
+    for _, value in bot.facts.everything():
+        canary.look_at(value)
