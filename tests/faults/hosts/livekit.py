@@ -111,24 +111,23 @@ async def livekit_bot(
     base_url: str, api_key: str, *, commits: bool = False, language: str = "", voice: str = "stock_ramp"
 ) -> AsyncIterator[LiveKitBot]:
     """Run a session; ``commits``: the application ends turns, else PyAI does."""
-    http_session = aiohttp.ClientSession()
-    stt = pyai.STT(api_key=api_key, base_url=base_url, language=language, http_session=http_session)
-    tts = pyai.TTS(api_key=api_key, base_url=base_url, voice=voice, http_session=http_session)
-    session = AgentSession(
-        stt=stt,
-        tts=tts,
-        vad=None,
-        turn_handling={
-            "turn_detection": "manual" if commits else "stt",
-            "endpointing": {"min_delay": 0.0, "max_delay": 1.0},
-        },
-    )
-    bot = LiveKitBot(session)
-    await session.start(Agent(instructions="none"), record=False)
-    try:
-        yield bot
-    finally:
-        await session.aclose()
-        await stt.aclose()
-        await tts.aclose()
-        await http_session.close()
+    async with aiohttp.ClientSession() as http_session:
+        stt = pyai.STT(api_key=api_key, base_url=base_url, language=language, http_session=http_session)
+        tts = pyai.TTS(api_key=api_key, base_url=base_url, voice=voice, http_session=http_session)
+        session = AgentSession(
+            stt=stt,
+            tts=tts,
+            vad=None,
+            turn_handling={
+                "turn_detection": "manual" if commits else "stt",
+                "endpointing": {"min_delay": 0.0, "max_delay": 1.0},
+            },
+        )
+        bot = LiveKitBot(session)
+        await session.start(Agent(instructions="none"), record=False)
+        try:
+            yield bot
+        finally:
+            await session.aclose()
+            await stt.aclose()
+            await tts.aclose()
