@@ -87,7 +87,7 @@ class FaultyServer:
         """Address and key."""
         return Endpoint.from_env(self._key, self.base_url)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
         """Wait until something is true of the records. Raises TimeoutError if that takes longer."""
         async with asyncio.timeout(seconds):
             while not condition():
