@@ -41,7 +41,7 @@ SAID = (
     "We look forward to seeing you.",
     "Is there anything else that I can do for you today?",
     "Your order is a large coffee with oat milk and a slice of carrot cake.",
-    "That comes to twelve dollars and fifty cents.",
+    "The total is on the screen in front of you.",
     "I am sorry, we are closed on Sunday, but you can come on Monday from eight in the morning.",
     "Could you please repeat your telephone number?",
     "Your appointment with the doctor has been moved to Thursday afternoon.",
