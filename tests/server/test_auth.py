@@ -35,6 +35,13 @@ async def test_a_key_is_found_wherever_a_request_may_carry_it(local: Local, form
     assert response.status_code == 200
 
 
+async def test_a_refused_stream_is_no_error_of_the_server(local: Local, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(InvalidStatus):
+        async with local.stream(subprotocols=["pyai.v1", "pyai-key.pyai_test_no"]):
+            pass
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_an_unknown_key_is_refused(local: Local, form: Any) -> None:
     response = await local.http.get("/v1/models", **form("pyai_test_no"))

@@ -148,11 +148,17 @@ def on_signal() -> asyncio.Event:
     return told
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell uvicorn's complaints from its slip: a refused upgrade is answered, yet it logs that nothing was sent."""
+    return "without completing handshake" not in record.getMessage()
+
+
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(each, SecretFilter) for each in logger.filters):
             logger.addFilter(SecretFilter())
+        logger.addFilter(_is_news)  # a filter that is there already is not added again
     return uvicorn.Config(
         app,
         http="h11",
