@@ -13,7 +13,7 @@ from pipecat.services.settings import STTSettings, TTSSettings
 from pipecat.transcriptions.language import Language
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
-from pyai_voice.options import HearOptions, SpeakOptions
+from pyai_voice.options import CueOptions, HearOptions, SpeakOptions
 
 __all__ = ["PyAISTTSettings", "PyAITTSSettings"]
 
@@ -72,7 +72,9 @@ class PyAISTTSettings(STTSettings):
 
     def options(self) -> dict[str, Any]:
         """Return the fields as arguments of :class:`~pyai_voice.options.HearOptions`."""
-        return {name: value for name, value in self.given_fields().items() if name in _HEAR}
+        fields = self.given_fields()
+        cue = CueOptions(**{name: fields[name] for name in _CUE & fields.keys()})
+        return {"cue": cue, **{name: value for name, value in fields.items() if name in _HEAR}}
 
 
 @dataclass
@@ -104,5 +106,6 @@ class PyAITTSSettings(TTSSettings):
         return SpeakOptions(sample_rate=sample_rate, **fields)
 
 
-_HEAR = frozenset(HearOptions.model_fields) - {"sample_rate", "query"}
+_HEAR = frozenset(HearOptions.model_fields) - {"sample_rate", "query", "cue", "turns"}
+_CUE = frozenset(CueOptions.model_fields)
 _SPEAK = frozenset(SpeakOptions.model_fields) - {"sample_rate", "response_format"}

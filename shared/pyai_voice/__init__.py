@@ -13,15 +13,18 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from .errors import PyAIError as PyAIError
     from .hear import HearStream as HearStream
+    from .options import CueOptions as CueOptions
     from .options import Endpoint as Endpoint
     from .options import HearOptions as HearOptions
     from .options import LinkOptions as LinkOptions
     from .options import SpeakOptions as SpeakOptions
+    from .options import TurnPolicy as TurnPolicy
     from .rest import RestClient as RestClient
     from .speak import SpeakClient as SpeakClient
     from .speak import Speech as Speech
 
 _HOMES = {
+    "CueOptions": "options",
     "Endpoint": "options",
     "HearOptions": "options",
     "HearStream": "hear",
@@ -31,6 +34,7 @@ _HOMES = {
     "SpeakClient": "speak",
     "SpeakOptions": "options",
     "Speech": "speak",
+    "TurnPolicy": "options",
 }
 """Public name -> the module that defines it; events are in ``pyai_voice.events``, all errors in ``.errors``."""
 

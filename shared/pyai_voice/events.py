@@ -18,11 +18,14 @@ __all__ = [
     "Grounding",
     "HearEvent",
     "Passage",
+    "PredictionWithdrawn",
     "Problem",
     "SpeechStarted",
     "Transcript",
     "TurnEnded",
+    "TurnPredicted",
     "Usage",
+    "Verdict",
 ]
 
 
@@ -34,6 +37,16 @@ class SpeechStarted:
     """Which utterance begins; the same word as in its transcripts."""
     at: float
     """Estimated onset, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What Cue thinks of the end of a turn, where the service says so (the older wire's ``turn.end``)."""
+
+    confidence: float
+    """How sure it is that the caller has finished, 0 to 1."""
+    backchannel: float = 0.0
+    """How likely it was only a sign of listening ("mhm"), 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,31 @@ class Transcript:
     """Where the speech ends, in seconds: for a final the end of the words, not of the silence waited."""
     language: str | None = None
     """ISO 639-1 code where the server says so, else the one that was asked for."""
+    verdict: Verdict | None = None
+    """Of one that is endpointed: what Cue thinks of it; None where the service does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPredicted:
+    """The caller has probably finished; the service has not decided yet. Only with ``CueOptions.eager``.
+
+    What follows is the final transcript of the utterance, or :class:`PredictionWithdrawn`.
+    """
+
+    utterance: str
+    """Which utterance."""
+    text: str
+    """Its words as known now; never empty."""
+    confidence: float
+    """How sure, 0 to 1; at least ``CueOptions.eager_threshold``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionWithdrawn:
+    """The caller went on, or the words changed: forget the :class:`TurnPredicted` of this utterance."""
+
+    utterance: str
+    """Which utterance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +125,16 @@ class TurnEnded:
     utterance: str
     """Which utterance ended."""
     reason: str
-    """Why: ``client_commit``, ``endpoint``, ``silence``, ``max_utterance`` ... (an open set)."""
+    """Why: ``client_commit``, ``endpoint``, ``silence``, ``max_utterance`` ...; ``deadline`` and ``watchdog`` are our
+    own, see :class:`~pyai_voice.options.TurnPolicy` (an open set)."""
     at: float
     """The audio position up to which everything has been heard, in seconds."""
     committed: bool = False
     """It answers our own commit."""
     text: str = ""
     """The words of the final transcript; empty when nothing was said."""
+    verdict: Verdict | None = None
+    """What Cue thinks of it; None where the service does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +196,8 @@ class Problem:
 HearEvent = (
     SpeechStarted
     | Transcript
+    | TurnPredicted
+    | PredictionWithdrawn
     | Grounding
     | TurnEnded
     | ConfigAcknowledged

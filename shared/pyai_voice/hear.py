@@ -20,7 +20,7 @@ from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError
 from .events import AudioLost, Connected, Disconnected, HearEvent, Problem, Transcript, TurnEnded
 from .journal import Journal
 from .link import Connect, Link, websocket
-from .options import Endpoint, HearOptions, LinkOptions
+from .options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnPolicy
 from .protocol.hear.client import HearClient
 from .protocol.hear.wire import STREAM_PATH, connect_query
 
@@ -269,6 +269,7 @@ class HearStream:
 
 def _needs_new_connection(old: HearOptions, new: HearOptions) -> bool:
     """Tell whether a change goes beyond what a config message can carry."""
-    fixed = {"endpointing_ms": None, "grounding": False}
-    withdrawn = (old.grounding and not new.grounding) or (old.endpointing_ms and not new.endpointing_ms)
-    return bool(withdrawn) or old.replace(**fixed) != new.replace(**fixed)
+    local = {"endpointing_ms": None, "cue": CueOptions(), "turns": TurnPolicy()}
+    stopped = old.cue.grounding and not new.cue.grounding
+    withdrawn = stopped or (old.endpointing_ms and not new.endpointing_ms)
+    return bool(withdrawn) or old.replace(**local) != new.replace(**local)

@@ -18,10 +18,24 @@ from .errors import ConfigurationError
 from .provider import AUDIOPOD, PYAI, Provider
 from .redact import register
 
-__all__ = ["Endpoint", "HearOptions", "LinkOptions", "SpeakOptions", "SpeechFormat"]
+__all__ = [
+    "CueOptions",
+    "Endpoint",
+    "HearOptions",
+    "LinkOptions",
+    "SpeakOptions",
+    "SpeechFormat",
+    "TurnAuthority",
+    "TurnPolicy",
+]
 
 SpeechFormat = Literal["pcm", "wav", "mp3", "opus", "aac", "flac", "g711_ulaw", "g711_alaw"]
 """All formats of ``POST /v1/audio/speech``."""
+
+TurnAuthority = Literal["cue", "framework", "client"]
+"""Whose word ends a turn: PyAI's own detector, the framework's (its voice detector and turn model), or the program's
+(it commits).
+"""
 
 SampleRate = Annotated[int, Field(ge=8000, le=48000)]
 """Samples a second."""
@@ -126,6 +140,29 @@ class Endpoint(_Options):
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
 
+class TurnPolicy(_Options):
+    """Who ends a turn, and what happens when that one says nothing."""
+
+    authority: TurnAuthority = "framework"
+    """Exactly one decides; what the others say is words, never the end of a turn."""
+    deadline: Annotated[float, Field(gt=0, le=60)] = 3.0
+    """Seconds of local silence after speech without a word from Cue, after which somebody else may end the turn.
+    Only where Cue is the authority; never less than ``endpointing_ms``."""
+    watchdog: Annotated[float, Field(gt=0, le=600)] = 20.0
+    """Seconds without a new word after which an open turn is closed, whoever is the authority."""
+
+
+class CueOptions(_Options):
+    """What Cue does on the Hear stream besides ending turns."""
+
+    grounding: bool = False
+    """Also return passages of the organisation's knowledge base with each final transcript."""
+    eager: bool = False
+    """Predict the end of a turn while the service still waits for silence."""
+    eager_threshold: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """How sure a prediction must be, 0 to 1: lower is earlier and more often withdrawn."""
+
+
 class HearOptions(_Options):
     """How Hear listens (streaming). ``None`` leaves the choice to the service."""
 
@@ -149,8 +186,10 @@ class HearOptions(_Options):
     """Understand spoken punctuation."""
     drop_fillers: bool | None = None
     """Leave out um and uh."""
-    grounding: bool = False
-    """Cue: also return passages of the organisation's knowledge base."""
+    cue: CueOptions = CueOptions()
+    """Cue: passages of the knowledge base, eager end of turn."""
+    turns: TurnPolicy = TurnPolicy()
+    """Who ends a turn."""
     query: dict[str, str] = {}
     """Further parameters of the connect address, as they are (``context`` is never sent)."""
 

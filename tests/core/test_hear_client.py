@@ -22,7 +22,7 @@ from pyai_voice.events import (
     TurnEnded,
     Usage,
 )
-from pyai_voice.options import HearOptions
+from pyai_voice.options import CueOptions, HearOptions
 from pyai_voice.protocol.hear.client import HearClient
 from pyai_voice.protocol.hear.wire import connect_query, subprotocols
 
@@ -198,7 +198,7 @@ def test_the_acknowledgement_shows_endpointing_and_warnings() -> None:
 
 @pytest.mark.conforms("Q-01")
 def test_grounding_is_asked_for_first_of_all() -> None:
-    client = HearClient(HearOptions(grounding=True))
+    client = HearClient(HearOptions(cue=CueOptions(grounding=True)))
     client.open(0.0)
     client.commit()
     assert client.data_to_send()[0] == '{"type":"config","grounding":true}'
@@ -346,8 +346,8 @@ def test_giving_up_ends_the_turn_with_the_words_known() -> None:
 def test_options_that_can_change_on_an_open_connection_are_sent() -> None:
     client = machine()
     client.configure(HearOptions(endpointing_ms=300))
-    client.configure(HearOptions(endpointing_ms=300, grounding=True))
-    client.configure(HearOptions(endpointing_ms=300, grounding=True, language="de"))
+    client.configure(HearOptions(endpointing_ms=300, cue=CueOptions(grounding=True)))
+    client.configure(HearOptions(endpointing_ms=300, cue=CueOptions(grounding=True), language="de"))
     assert client.data_to_send() == ['{"type":"config","endpointing_ms":300}', '{"type":"config","grounding":true}']
 
 

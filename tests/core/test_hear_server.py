@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyai_voice.events import ConfigAcknowledged, Grounding, Passage, Transcript, TurnEnded, Usage
-from pyai_voice.options import HearOptions
+from pyai_voice.options import CueOptions, HearOptions
 from pyai_voice.protocol.hear.client import HearClient
 from pyai_voice.protocol.hear.request import StreamRequest
 from pyai_voice.protocol.hear.server import Audio, Commit, Configure, Flush, HearCall, HearServer
@@ -308,7 +308,7 @@ def test_a_client_understands_what_a_server_says(legacy: bool) -> None:
 
 
 def test_a_client_that_asks_for_grounding_gets_it() -> None:
-    client = HearClient(HearOptions(grounding=True))
+    client = HearClient(HearOptions(cue=CueOptions(grounding=True)))
     server = HearServer(StreamRequest(), "sess_1", endpointing_ms=300, grounding_available=True)
     client.open(0.0)
     server.open()

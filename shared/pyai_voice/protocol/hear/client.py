@@ -117,16 +117,13 @@ class HearClient:
         self._aliased = 0
         self._finished.clear()
         self._outgoing = []
-        if self.options.grounding:
+        if self.options.cue.grounding:
             self._outgoing.append(encode({"type": "config", "grounding": True}))
 
     def configure(self, options: HearOptions) -> None:
         """Take new options; what can change on an open connection is sent."""
-        changed = {
-            name: getattr(options, name)
-            for name in ("endpointing_ms", "grounding")
-            if getattr(options, name) != getattr(self.options, name) and getattr(options, name) is not None
-        }
+        before, now = _changeable(self.options), _changeable(options)
+        changed = {name: value for name, value in now.items() if value != before[name] and value is not None}
         self.options = options
         if changed:
             self._outgoing.append(encode({"type": "config", **changed}))
@@ -326,6 +323,11 @@ class HearClient:
             self._outgoing.append(COMMIT_ALIAS)
             return []
         return [Problem(service_error(said or "The server reported an error", code=code))]
+
+
+def _changeable(options: HearOptions) -> dict[str, int | bool | None]:
+    """Return what a config message can change, as on the wire."""
+    return {"endpointing_ms": options.endpointing_ms, "grounding": options.cue.grounding}
 
 
 def _passage(item: Any) -> Passage:
