@@ -1,15 +1,17 @@
 """What the barista answers: repeat the order, ask for what is missing, let it be confirmed or changed.
 
-The answer depends on nothing but the caller's sentences, replayed from the first: no memory, no clock, no chance.
+The answer depends on nothing but the caller's sentences, replayed from the first, and on passages that came with the
+last one: no memory, no clock, no chance.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from .knowledge import answer
 from .menu import MENU
 from .order import Order, read
 from .words import tokens
@@ -53,16 +55,18 @@ _INTENTS = {
 _PATTERNS = {intent: re.compile(rf"\b(?:{pattern})\b") for intent, pattern in _INTENTS.items()}
 
 
-def converse(sentences: Iterable[str]) -> Conversation:
-    """Return where a conversation stands after all sentences of the caller."""
+def converse(sentences: Sequence[str], passages: str = "") -> Conversation:
+    """Return where a conversation stands after all sentences of the caller; the passages may answer the last one."""
     conversation = Conversation()
-    for sentence in sentences:
-        conversation = follow(conversation, sentence)
+    for place, sentence in enumerate(sentences, start=1):
+        conversation = follow(conversation, sentence, passages if place == len(sentences) else "")
     return conversation
 
 
-def follow(conversation: Conversation, sentence: str) -> Conversation:
-    """Return the conversation after one more sentence."""
+def follow(conversation: Conversation, sentence: str, passages: str = "") -> Conversation:
+    """Return the conversation after one more sentence, which the passages may answer."""
+    if fact := answer(sentence, passages):
+        return replace(conversation, reply=f"{fact} {_pending(conversation)}")
     intent = _intent(sentence)
     if intent == "cancel":
         return Conversation(reply="No problem, I have cancelled that. What would you like instead?")

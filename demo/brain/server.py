@@ -55,7 +55,13 @@ class _Chat(BaseModel):
     stream_options: _StreamOptions | None = None
 
     def reply(self) -> str:
-        return converse(message.text() for message in self.messages if message.role == "user").reply
+        return converse([message.text() for message in self.messages if message.role == "user"], self.passages()).reply
+
+    def passages(self) -> str:
+        """Return the guidance right before the caller's last message; the very first message is instructions."""
+        roles = [message.role for message in self.messages]
+        place = len(roles) - 2 - roles[::-1].index("user") if "user" in roles else 0
+        return self.messages[place].text() if place > 0 and roles[place] in ("system", "developer") else ""
 
     def usage(self, reply: str) -> dict[str, int]:
         """Count words, for want of tokens."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demo.brain.knowledge import answer
 from demo.brain.menu import AMOUNTS, MENU
 from demo.brain.order import Order, read
 from demo.brain.reply import Stage, converse
@@ -139,3 +140,36 @@ def test_thanks_before_the_end_do_not_end_the_order() -> None:
 
 def test_waits_for_nothing_after_the_confirmation() -> None:
     assert converse(["a small mocha", "yes"]).stage is Stage.NOTHING
+
+
+PASSAGES = """Use these.
+- On Sundays we are open from nine in the morning until two in the afternoon.
+- The wifi is called Bean Street, and its password is flatwhite. Ask us if it fails.
+- Dogs are welcome on the terrace.
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("When are you open on Sunday?", "On Sundays we are open from nine in the morning until two in the afternoon."),
+        ("And what's the password of the wifi?", "The wifi is called Bean Street, and its password is flatwhite."),
+        ("Can I bring my dog?", "Dogs are welcome on the terrace."),
+        ("Do you have a car park?", "Sorry, I did not catch that."),
+        ("A small mocha", "A small mocha."),
+    ],
+)
+def test_answers_from_the_passages_and_from_nothing_else(asked: str, expected: str) -> None:
+    before = ["a large latte", "yes"]
+    assert converse([*before, asked], PASSAGES).reply.startswith(expected)
+    assert "Sunday" not in converse([*before, asked]).reply
+
+
+def test_passages_are_for_the_last_sentence_only() -> None:
+    assert converse(["When are you open on Sunday?", "a latte"], PASSAGES).reply == converse(["zzz", "a latte"]).reply
+
+
+@given(st.text(max_size=200), st.text(max_size=500))
+def test_any_passages_give_an_answer_or_none(question: str, passages: str) -> None:
+    fact = answer(question, passages)
+    assert fact is None or (fact and fact in passages)

@@ -37,6 +37,18 @@ async def test_answers_whole(client: openai.AsyncOpenAI) -> None:
     assert answer.usage and answer.usage.total_tokens > answer.usage.completion_tokens == 6
 
 
+@pytest.mark.parametrize("role", ["system", "developer"])
+async def test_answers_from_guidance_right_before_the_last_message(client: openai.AsyncOpenAI, role: str) -> None:
+    question = {"role": "user", "content": "Is there wifi?"}
+    guidance = {"role": role, "content": "- The wifi is free."}
+    async with client:
+        answers = [
+            (await client.chat.completions.create(model="m", messages=messages)).choices[0].message.content or ""  # pyright: ignore[reportArgumentType] - the role is a parameter
+            for messages in ([*ORDER, guidance, question], [*ORDER, question, guidance], [guidance, question])
+        ]
+    assert [answer.startswith("The wifi is free.") for answer in answers] == [True, False, False]
+
+
 async def test_streams_the_same_answer_word_by_word_with_usage(client: openai.AsyncOpenAI) -> None:
     async with client:
         stream = await client.chat.completions.create(
