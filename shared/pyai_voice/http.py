@@ -123,6 +123,14 @@ class HttpClient:
             worth=lambda error: error.retryable,
         )
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """Send a JSON object; never repeated."""
+        return await self._once("POST", path, json=dict(body))
+
+    async def delete(self, path: str) -> Answer:
+        """Delete something; never repeated. The answer's body may be empty."""
+        return await self._once("DELETE", path)
+
     async def post_form(
         self, path: str, fields: Mapping[str, str], file: tuple[str, bytes, str], within: float
     ) -> Answer:
@@ -150,6 +158,11 @@ class HttpClient:
 
     async def _get(self, path: str, query: dict[str, str]) -> Answer:
         reply = await self.open("GET", path, params=query)
+        return await reply.answer(self.window)
+
+    async def _once(self, method: str, path: str, **parts: Any) -> Answer:
+        await admitted(self.endpoint, time.monotonic() + self.window)
+        reply = await self.open(method, path, **parts)
         return await reply.answer(self.window)
 
     async def _ready(self) -> httpx.AsyncClient:

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,12 @@ from pyai_voice.http import LARGEST_ERROR, Answer, HttpClient, tls_context
 from pyai_voice.options import Endpoint
 from tests.core.scripted_http import CANARY, Peer, Reply, Scripted, answering, hang, hang_up, scripted, speaking
 
+Write = Callable[[HttpClient], Awaitable[Answer]]
+WRITES: list[Write] = [
+    lambda client: client.post_form("/audio/transcriptions", {}, ("a.wav", b"RIFF", "audio/wav"), 10.0),
+    lambda client: client.post("/knowledgebases", {"name": "house"}),
+    lambda client: client.delete("/knowledgebases/kb_1"),
+]
 UPLOAD = ("audio.wav", bytes(20_000_000), "audio/wav")
 OK = answering(200, {"ok": True})
 
@@ -218,22 +224,37 @@ async def test_reads_that_are_refused_are_not(status: int) -> None:
 
 
 @pytest.mark.conforms("A-10")
+@pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("fault", [answering(429), answering(503), hang_up])
-async def test_writes_are_never_repeated(fault: Reply) -> None:
+async def test_writes_are_never_repeated(fault: Reply, write: Write) -> None:
     async with client_of(fault, OK) as (client, server):
         with pytest.raises(PyAIError) as caught:
-            await client.post_form("/audio/transcriptions", {}, ("a.wav", b"RIFF", "audio/wav"), 10.0)
+            await write(client)
     assert caught.value.retryable
     assert len(server.requests) == 1
 
 
-async def test_a_write_waits_for_a_hold_off_and_then_goes_out() -> None:
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_write_waits_for_a_hold_off_and_then_goes_out(write: Write) -> None:
     async with client_of(answering(429, retry_after_ms="200"), OK, window=0.1) as (client, server):
         assert (await refusal(client)).retry_after == 0.2
         client.window = 10.0
-        answer = await client.post_form("/x", {}, ("a.wav", b"RIFF", "audio/wav"), 10.0)
+        answer = await write(client)
     assert answer.json() == {"ok": True}
     assert len(server.requests) == 2
+
+
+async def test_an_object_is_sent_as_json_and_an_empty_answer_to_a_deletion_is_fine() -> None:
+    async with client_of(OK, answering(204, b"")) as (client, server):
+        await client.post("/x", {"name": "caf\u00e9"})
+        assert (await client.delete("/x/1")).body == b""
+    posted, deleted = server.requests
+    assert (posted.method, posted.headers["content-type"], posted.json) == (
+        "POST",
+        "application/json",
+        {"name": "caf\u00e9"},
+    )
+    assert (deleted.method, deleted.target) == ("DELETE", "/v1/x/1")
 
 
 # Uploads
