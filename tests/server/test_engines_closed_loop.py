@@ -56,7 +56,7 @@ async def recognise(engines: Engines, pcm: bytes) -> str:
 @asynccontextmanager
 async def listening(engines: Engines, options: ListenerOptions) -> AsyncIterator[tuple[Listener, list[Fact]]]:
     """A listener and the facts that it has told; on leaving, all of them."""
-    listener = Listener(engines.recognizer, engines.new_detector(), options)
+    listener = Listener(engines.recognizer, engines.new_detector(), options, engines.end_of_turn)
     facts: list[Fact] = []
 
     async def take() -> None:
@@ -132,6 +132,28 @@ async def test_listening_at_every_rate(engines: Engines, rate: int) -> None:
     async with listening(engines, ListenerOptions(sample_rate=rate)) as (listener, facts):
         await listener.feed(bytes(2 * rate) + pcm + bytes(4 * rate))
     assert [plain(text) for text in texts(facts)] == [WORDS]
+
+
+@pytest.mark.parametrize("rate", [16000, 8000])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("I would like a large coffee with oat milk.", "endpoint"),
+        ("What time do you close on Sunday?", "endpoint"),
+        ("I would like to book a table for", "silence"),
+        ("My name is Daniel and I am calling because", "silence"),
+    ],
+)
+async def test_a_finished_sentence_ends_early_and_an_unfinished_one_is_waited_for(
+    engines: Engines, text: str, reason: str, rate: int
+) -> None:
+    pcm = await say(engines, text, rate=rate)
+    async with listening(engines, ListenerOptions(sample_rate=rate)) as (listener, facts):
+        await listener.feed(bytes(rate) + pcm + bytes(6 * rate))
+    (end,) = [fact for fact in facts if isinstance(fact, Endpoint)]
+    waited = (end.t_ms - end.began_ms - end.audio_ms) / 1000
+    assert end.reason == reason
+    assert waited < 0.5 if reason == "endpoint" else waited >= 1.0
 
 
 async def test_feeding_as_fast_as_possible_loses_nothing(engines: Engines) -> None:

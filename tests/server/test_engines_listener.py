@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyai_voice.errors import service_error
+from pyai_voice.errors import ServiceError, service_error
 from pyai_voice.server.engines import Priority, Recognition
+from pyai_voice.server.engines.end_of_turn import EndOfTurn
 from pyai_voice.server.engines.listener import Endpoint, Fact, Listener, ListenerOptions, Partial
 from pyai_voice.server.engines.vocabulary import Vocabulary
 from pyai_voice.server.engines.workers import EngineBusyError
@@ -63,8 +64,11 @@ class ScriptedRecognizer:
 
 
 @asynccontextmanager
-async def listening(recognizer: ScriptedRecognizer, **options: object) -> AsyncIterator[Listener]:
-    listener = Listener(recognizer, LoudnessDetector(), ListenerOptions(**options))  # pyright: ignore[reportArgumentType] - as the tests write it
+async def listening(
+    recognizer: ScriptedRecognizer, judge: EndOfTurn | None = None, **options: object
+) -> AsyncIterator[Listener]:
+    settings = ListenerOptions(**options)  # pyright: ignore[reportArgumentType] - as the tests write it
+    listener = Listener(recognizer, LoudnessDetector(), settings, judge)
     try:
         async with asyncio.timeout(20):
             yield listener
@@ -72,9 +76,11 @@ async def listening(recognizer: ScriptedRecognizer, **options: object) -> AsyncI
         await listener.aclose()
 
 
-async def told(recognizer: ScriptedRecognizer, *items: bytes | str, **options: object) -> list[Fact]:
+async def told(
+    recognizer: ScriptedRecognizer, *items: bytes | str, judge: EndOfTurn | None = None, **options: object
+) -> list[Fact]:
     """Feed audio, and commit where the item is a reason; return every fact."""
-    async with listening(recognizer, **options) as listener:
+    async with listening(recognizer, judge, **options) as listener:
         taking = asyncio.ensure_future(collect(listener))
         for item in items:
             await (listener.feed(item) if isinstance(item, bytes) else listener.commit(item))  # pyright: ignore[reportArgumentType] - a reason
@@ -102,32 +108,105 @@ async def test_silence_gives_nothing_and_each_commit_one_empty_endpoint() -> Non
     assert len(facts) == 3
 
 
-@pytest.mark.parametrize(("text", "waits"), [("Hello there.", 0.3), ("I would like a.", 1.0), ("hello there", 1.0)])
-async def test_a_finished_sentence_ends_sooner_than_an_unfinished_one(text: str, waits: float) -> None:
+@pytest.mark.parametrize(
+    ("text", "waits", "reason"),
+    [("Hello there.", 0.3, "endpoint"), ("I would like a.", 1.0, "silence"), ("hello there", 1.0, "silence")],
+)
+async def test_a_finished_sentence_ends_sooner_than_an_unfinished_one(text: str, waits: float, reason: str) -> None:
     (end,) = ends(await told(ScriptedRecognizer(text), silence(0.5), sound(1), silence(2)))
-    assert (end.text, end.reason) == (text, "endpoint")
+    assert (end.text, end.reason) == (text, reason)
     assert 0 <= end.t_ms / 1000 - (1.5 + waits) <= 3 * FRAME / RATE
     assert abs(end.audio_ms - 1000) <= 64
     assert abs(end.began_ms - 500) <= 32
 
 
 @pytest.mark.parametrize("wait", [0.05, 0.2, 0.8, 2.0])
-async def test_the_endpointing_asked_for_is_kept_whatever_the_words(wait: float) -> None:
-    for text in ("Hello.", "I would like a"):
+async def test_the_endpointing_asked_for_is_the_least_silence(wait: float) -> None:
+    for text, waits, reason in (("Hello.", wait, "endpoint"), ("I would like a", max(wait, 1.0), "silence")):
         (end,) = ends(await told(ScriptedRecognizer(text), sound(1), silence(3), endpointing=wait))
-        assert 0 <= end.t_ms / 1000 - (1 + wait) <= 2 * FRAME / RATE
+        assert end.reason == reason
+        assert 0 <= end.t_ms / 1000 - (1 + waits) <= 2 * FRAME / RATE
 
 
-async def test_endpointing_can_be_changed_on_the_way() -> None:
-    async with listening(ScriptedRecognizer(), endpointing=5.0) as listener:
-        assert listener.endpointing_ms == 5000
-        listener.set_endpointing(0.5)
-        assert listener.endpointing_ms == 500
+async def test_a_recording_is_cut_at_every_such_silence() -> None:
+    for text in ("Hello.", "I would like a"):
+        recognizer = ScriptedRecognizer(text)
+        (end,) = ends(await told(recognizer, sound(1), silence(3), endpointing=0.6, recording=True))
+        assert 0 <= end.t_ms / 1000 - 1.6 <= 2 * FRAME / RATE
+        assert {priority for _, priority in recognizer.heard} <= {Priority.RECORDING, Priority.PARTIAL}
+
+
+async def test_endpointing_changes_where_it_was_asked_for_in_the_audio() -> None:
+    async with listening(ScriptedRecognizer(), endpointing=2.0) as listener:
         taking = asyncio.ensure_future(collect(listener))
+        await listener.feed(sound(1) + silence(1.5))
+        await listener.set_endpointing(0.5)
         await listener.feed(sound(1) + silence(1))
         await listener.finish()
         (end,) = ends(await taking)
-        assert (end.reason, end.t_ms < 1600) == ("endpoint", True)
+        assert end.reason == "endpoint"
+        assert end.audio_ms > 3400
+        assert end.t_ms < 4100
+        assert listener.endpointing_ms == 500
+
+
+class Opinion:
+    """A second voice that always thinks the same."""
+
+    rate = RATE
+
+    def __init__(self, sounds: float) -> None:
+        self.sounds = sounds
+        self.heard: list[bytes] = []
+
+    async def finished(self, pcm: bytes) -> float:
+        self.heard.append(pcm)
+        await asyncio.sleep(0)
+        return self.sounds
+
+
+@pytest.mark.parametrize(("sounds", "reason"), [(0.95, "endpoint"), (0.02, "silence")])
+async def test_a_sentence_that_does_not_sound_finished_is_waited_for(sounds: float, reason: str) -> None:
+    voice = Opinion(sounds)
+    facts = await told(ScriptedRecognizer(), sound(1), silence(2), judge=EndOfTurn(voice), interim_results=False)
+    (end,) = ends(facts)
+    assert end.reason == reason
+    assert len(voice.heard) == 1
+    assert voice.heard[0].startswith(sound(1))
+
+
+async def test_a_second_voice_that_is_too_busy_leaves_it_to_the_words() -> None:
+    class Busy(Opinion):
+        async def finished(self, pcm: bytes) -> float:
+            raise EngineBusyError
+
+    (end,) = ends(await told(ScriptedRecognizer(), sound(1), silence(2), judge=EndOfTurn(Busy(0.0))))
+    assert end.reason == "endpoint"
+
+
+async def test_a_second_voice_that_fails_ends_the_stream() -> None:
+    class Broken(Opinion):
+        async def finished(self, pcm: bytes) -> float:
+            raise service_error("broken", code="engine_unavailable")
+
+    with pytest.raises(ServiceError, match="broken"):
+        await told(ScriptedRecognizer(), sound(1), silence(2), judge=EndOfTurn(Broken(0.0)))
+
+
+async def test_nobody_is_asked_twice_about_the_same_pause_and_who_speaks_on_is_one_utterance() -> None:
+    voice = Opinion(0.02)
+    facts = await told(
+        ScriptedRecognizer(),
+        sound(1),
+        silence(0.7),
+        sound(1),
+        silence(2),
+        judge=EndOfTurn(voice),
+        interim_results=False,
+    )
+    (end,) = ends(facts)
+    assert abs(end.audio_ms - 2700) <= 64
+    assert len(voice.heard) == 2
 
 
 async def test_a_commit_needs_no_silence_and_its_audio_is_whole() -> None:

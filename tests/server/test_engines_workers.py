@@ -125,3 +125,20 @@ async def test_closing_cancels_what_waits_and_ends_the_threads() -> None:
         await workers.run(Priority.FINAL, lambda _: "closed")
     names = {thread.name for thread in threading.enumerate()}
     assert not names & {"engine-0", "engine-1"} or threading.active_count() <= before + 1
+
+
+async def test_recordings_leave_a_worker_free_for_those_who_wait() -> None:
+    pool = Workers(threads=2)
+    gates = [Gate() for _ in range(3)]
+    recordings = [asyncio.ensure_future(pool.run(Priority.RECORDING, gate.work)) for gate in gates]
+    async with asyncio.timeout(10):
+        await started(gates[0])
+        assert await pool.run(Priority.PARTIAL, lambda _: "not held up") == "not held up"
+        assert not gates[1].running.is_set()
+        recordings[1].cancel()
+        gates[0].go.set()
+        await started(gates[2])
+        gates[2].go.set()
+        assert await recordings[0] == await recordings[2] == "gate"
+        await pool.aclose()
+    assert not gates[1].running.is_set()

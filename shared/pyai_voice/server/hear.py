@@ -68,7 +68,8 @@ class HearSession:
         """Its address."""
         self._sending = asyncio.Lock()
         self._ended = asyncio.Event()
-        self._listener = Listener(engines.recognizer, engines.new_detector(), _options(request, engines))
+        options = _options(request, engines)
+        self._listener = Listener(engines.recognizer, engines.new_detector(), options, engines.end_of_turn)
         self._machine = HearServer(
             request, f"sess_{secrets.token_hex(8)}", endpointing_ms=self._listener.endpointing_ms
         )
@@ -123,7 +124,7 @@ class HearSession:
             case Flush():
                 await self._listener.commit("eof")
             case Configure(endpointing_ms):
-                self._listener.set_endpointing(endpointing_ms / 1000)
+                await self._listener.set_endpointing(endpointing_ms / 1000)
 
     async def _write(self) -> None:
         """Send what the listener finds out; it ends by itself only when the stream is drained."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .vocabulary import Vocabulary
 
-__all__ = ["Priority", "Recognition", "Recognizer", "Synthesizer", "Voice", "VoiceDetector"]
+__all__ = ["Priority", "Recognition", "Recognizer", "Synthesizer", "TurnVoice", "Voice", "VoiceDetector"]
 
 
 class Priority(IntEnum):
@@ -18,6 +18,8 @@ class Priority(IntEnum):
     FINAL = 0
     SPEECH = 1
     PARTIAL = 2
+    RECORDING = 3
+    """A whole file: nobody hears it now. Never takes the last free worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,20 @@ class VoiceDetector(Protocol):
 
     def probability(self, pcm: bytes) -> float:
         """Return how likely this frame is speech, 0 to 1 (about 0.1 ms)."""
+        ...
+
+
+class TurnVoice(Protocol):
+    """Tells by the sound whether somebody has finished speaking."""
+
+    rate: int
+    """Samples a second it wants (pcm16 mono)."""
+
+    async def finished(self, pcm: bytes) -> float:
+        """Return how finished an utterance sounds, 0 to 1, from its start to a pause of 0.1 s or more.
+
+        Runs off the event loop, cancel-safe. Raises EngineBusyError when too much work is waiting.
+        """
         ...
 
 

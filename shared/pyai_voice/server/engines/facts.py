@@ -9,8 +9,8 @@ from .words import TextOptions
 
 __all__ = ["Endpoint", "Fact", "ListenerOptions", "Partial", "Reason"]
 
-Reason = Literal["endpoint", "client_commit", "max_utterance", "eof"]
-"""Why an utterance ended."""
+Reason = Literal["endpoint", "silence", "client_commit", "max_utterance", "eof"]
+"""Why an utterance ended: ``endpoint`` because it was judged finished, ``silence`` because nobody spoke on for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,15 @@ class ListenerOptions:
     sample_rate: int = 16000
     """Samples a second of what is fed, 8000 to 48000."""
     endpointing: float | None = None
-    """Seconds of silence that end an utterance; None: 0.3 after a finished sentence, 1.0 after an unfinished one."""
+    """The least seconds of silence that end an utterance; None: as short as the judgement allows."""
     interim_results: bool = True
     """Whether partials are wanted."""
     max_utterance: float = 30.0
     """Seconds after which an utterance is ended while the speaker goes on."""
     text: TextOptions = TextOptions()
     """How finals are written."""
+    recording: bool = False
+    """Whether this is a file: its utterances end at every such silence, and what is heard live goes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 from ...audio import SampleAligner
 from . import Priority, Recognition, Recognizer, VoiceDetector
+from .end_of_turn import LONGEST_SILENCE, EndOfTurn
 from .facts import Endpoint, Fact, ListenerOptions, Partial, Reason
 from .outbox import Outbox
 from .quiet import quietest
 from .segmenter import Segmenter
 from .stability import StablePrefix
 from .stream_rate import StreamRate
-from .words import is_finished, write_final
+from .words import write_final
 from .workers import EngineBusyError
 
 __all__ = ["Endpoint", "Fact", "Listener", "ListenerOptions", "Partial", "Reason"]
@@ -30,8 +31,8 @@ _SURE_VOICE = 0.85
 _LEAST_SPEECH = ((_SURE_VOICE, 0.0), (0.6, 0.1), (0.0, 0.25))
 """How many seconds of speech must be there, by their mean likelihood; shorter is a noise."""
 
-_SHORT, _LONG = 0.3, 1.0
-"""Seconds of silence that end a finished sentence, and one that sounds unfinished."""
+_SHORT = 0.3
+"""Seconds of silence that end an utterance at the earliest, unless the caller asked for another time."""
 _LOOK_AFTER, _LOOK_AHEAD = 0.096, 0.1
 """Seconds of silence before the final is read ahead, and how long before the shortest endpoint."""
 _PARTIAL_EVERY, _FIRST_EVERY, _FIRST_AFTER = 0.15, 0.06, 0.1
@@ -49,6 +50,21 @@ _PIECES = 100
 class _Look:
     voiced_until: int
     task: asyncio.Task[Recognition]
+    sound: asyncio.Task[float | None] | None = None
+    """What the second voice thinks of the end."""
+
+    def cancel(self) -> None:
+        self.task.cancel()
+        if self.sound is not None:
+            self.sound.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpointing:
+    seconds: float | None
+
+
+_Item = bytes | Reason | _Endpointing | None
 
 
 class Listener:
@@ -66,16 +82,24 @@ class Listener:
     An error of the engines ends the stream and is raised by the iteration.
     """
 
-    def __init__(self, recognizer: Recognizer, detector: VoiceDetector, options: ListenerOptions) -> None:
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        detector: VoiceDetector,
+        options: ListenerOptions,
+        end_of_turn: EndOfTurn | None = None,
+    ) -> None:
+        """Without ``end_of_turn`` the words alone say whether an utterance is finished."""
         if recognizer.rate != detector.rate:
             raise ValueError("recognizer and detector must work at the same rate")
         self._recognizer = recognizer
+        self._end_of_turn = end_of_turn or EndOfTurn()
         self._options = options
         self._segmenter = Segmenter(detector)
         self._aligner = SampleAligner()
         self._rate = StreamRate(options.sample_rate, detector.rate)
         self._unheard = bytearray()
-        self._inbox = asyncio.Queue[bytes | Reason | None](_PIECES)
+        self._inbox = asyncio.Queue[_Item](_PIECES)
         self._outbox = Outbox[Fact]()
         self._look: _Look | None = None
         self._rest_until = 0.0
@@ -88,11 +112,11 @@ class Listener:
     @property
     def endpointing_ms(self) -> int:
         """The least trailing silence that ends an utterance, in milliseconds."""
-        return round(1000 * self._hangover[0])
+        return round(1000 * self._shortest)
 
-    def set_endpointing(self, seconds: float | None) -> None:
-        """Change the trailing silence from now on; None as in :class:`ListenerOptions`."""
-        self._options = replace(self._options, endpointing=seconds)
+    async def set_endpointing(self, seconds: float | None) -> None:
+        """Change the trailing silence after the audio fed so far; None as in :class:`ListenerOptions`."""
+        await self._send(_Endpointing(seconds))
 
     async def feed(self, pcm: bytes) -> None:
         """Hear pcm16 mono at the options' rate; half a sample at the end is kept for the next call."""
@@ -109,7 +133,7 @@ class Listener:
         """Say that no audio comes any more: an open utterance ends with reason ``eof``, then the iteration ends."""
         await self._send(None)
 
-    async def _send(self, item: bytes | Reason | None) -> None:
+    async def _send(self, item: _Item) -> None:
         if not self._task.done():
             await self._inbox.put(item)
 
@@ -129,7 +153,13 @@ class Listener:
 
     async def _run(self) -> None:
         while (item := await self._inbox.get()) is not None:
-            await (self._hear(item) if isinstance(item, bytes) else self._commit(item))
+            match item:
+                case bytes():
+                    await self._hear(item)
+                case _Endpointing(seconds):
+                    self._options = replace(self._options, endpointing=seconds)
+                case _:
+                    await self._commit(item)
         if self._flush():
             await self._end("eof")
 
@@ -150,28 +180,38 @@ class Listener:
         await asyncio.sleep(0)
 
     async def _decide(self) -> None:
-        segment, (shortest, longest) = self._segmenter, self._hangover
+        segment = self._segmenter
         if not segment.speaking:
             return
-        if segment.silence >= longest:
-            await self._end("endpoint")
-        elif segment.length >= self._options.max_utterance:
+        if segment.length >= self._options.max_utterance and segment.silence < self._longest:
             await self._end("max_utterance", carry=self._quiet_tail())
-        elif segment.silence >= max(_LOOK_AFTER, shortest - _LOOK_AHEAD):
-            await self._look_ahead(segment.silence >= shortest)
+        elif segment.silence >= min(self._shortest, max(_LOOK_AFTER, self._shortest - _LOOK_AHEAD)):
+            await self._judge()
         else:
             self._look_meanwhile()
 
     @property
-    def _hangover(self) -> tuple[float, float]:
-        fixed = self._options.endpointing
-        return (_SHORT, _LONG) if fixed is None else (fixed, fixed)
+    def _shortest(self) -> float:
+        """Seconds of silence that end a finished utterance."""
+        return _SHORT if self._options.endpointing is None else self._options.endpointing
 
-    async def _look_ahead(self, long_enough: bool) -> None:
-        """Read the utterance while the silence grows; end it early when it reads like a whole sentence."""
-        look = self._final_look()
-        if long_enough and is_finished(self._accepted(await look.task)):
-            await self._end("endpoint")
+    @property
+    def _longest(self) -> float:
+        """Seconds of silence that end any utterance."""
+        return self._shortest if self._options.recording else max(self._shortest, LONGEST_SILENCE)
+
+    async def _judge(self) -> None:
+        """Read the utterance while the silence grows; end it when it has been silent for as long as it needs."""
+        look, silence = self._final_look(), self._segmenter.silence
+        if silence < self._shortest:
+            return
+        patience = await self._patience(look)
+        if silence >= min(patience, self._longest):
+            await self._end("silence" if patience >= LONGEST_SILENCE else "endpoint")
+
+    async def _patience(self, look: _Look) -> float:
+        text = self._accepted(await look.task)
+        return self._end_of_turn.patience(text, None if look.sound is None else await look.sound)
 
     def _look_meanwhile(self) -> None:
         segment, now = self._segmenter, asyncio.get_running_loop().time()
@@ -192,19 +232,23 @@ class Listener:
         look = self._look
         if look is None or look.voiced_until != self._segmenter.voiced_until:
             self._drop_look()
-            look = self._start_look(Priority.FINAL)
+            look = self._start_look(Priority.RECORDING if self._options.recording else Priority.FINAL)
         return look
 
     def _start_look(self, priority: Priority) -> _Look:
         segment = self._segmenter
         self._heard_at_look = segment.position
-        covers = segment.voiced_until if priority is Priority.FINAL else -1
-        self._look = _Look(covers, asyncio.create_task(self._read(segment.speech, priority)))
+        reading = asyncio.create_task(self._read(segment.speech, priority))
+        if priority is Priority.PARTIAL:
+            self._look = _Look(-1, reading)
+        else:
+            sound = asyncio.create_task(self._end_of_turn.listen(segment.speech))
+            self._look = _Look(segment.voiced_until, reading, sound)
         return self._look
 
     def _drop_look(self) -> None:
         if self._look is not None:
-            self._look.task.cancel()
+            self._look.cancel()
         self._look = None
 
     async def _read(self, speech: bytes, priority: Priority) -> Recognition:
@@ -213,7 +257,7 @@ class Listener:
         try:
             recognition = await self._recognizer.recognize(speech, priority, self._options.text.vocabulary)
         except EngineBusyError:
-            if priority is Priority.FINAL:
+            if priority is not Priority.PARTIAL:
                 raise
             return Recognition("", 0.0)
         finally:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import Recognizer, Synthesizer, VoiceDetector
+from .end_of_turn import EndOfTurn
 from .hibari import HibariSynthesizer
 from .moonshine import Moonshine
 from .silero import load_silero
+from .smart_turn import SmartTurn, find_smart_turn
 from .vocabulary import Vocabulary
 from .workers import Workers
 
@@ -28,6 +30,8 @@ class Engines:
     pronounce: Callable[[str], str]
     """Text to phonemes."""
     workers: Workers
+    end_of_turn: EndOfTurn = field(default_factory=EndOfTurn)
+    """Judges whether a speaker has finished."""
 
     def vocabulary(self, terms: Iterable[str]) -> Vocabulary:
         """Return what corrects near misses to these terms (the first five count)."""
@@ -56,4 +60,13 @@ def _load(progress: Callable[[str], None], speech_model: Path | None) -> Engines
     new_detector = load_silero()
     progress("synthesiser (Hibari)")
     synthesizer = HibariSynthesizer(workers)
-    return Engines(recognizer, synthesizer, new_detector, synthesizer.pronounce, workers)
+    end_of_turn = EndOfTurn(_second_voice(workers, progress))
+    return Engines(recognizer, synthesizer, new_detector, synthesizer.pronounce, workers, end_of_turn)
+
+
+def _second_voice(workers: Workers, progress: Callable[[str], None]) -> SmartTurn | None:
+    path = find_smart_turn()
+    if path is None:
+        return None
+    progress("end of turn (Smart Turn)")
+    return SmartTurn(workers, path)

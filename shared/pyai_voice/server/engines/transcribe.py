@@ -38,6 +38,7 @@ async def transcribe(
         sample_rate=sample_rate,
         endpointing=_PAUSE,
         interim_results=False,
+        recording=True,
         max_utterance=recognizer.longest,
         text=text or TextOptions(),
     )

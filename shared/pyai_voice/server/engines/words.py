@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import text_to_num
 
+from ...words import is_finished
 from .vocabulary import Vocabulary
 
 __all__ = ["TextOptions", "drop_fillers", "is_finished", "smart_format", "write_final", "write_numerals"]
@@ -107,28 +108,3 @@ def drop_fillers(text: str) -> str:
 def _gap(match: re.Match[str]) -> str:
     ends = "." in match["after"] and match.end() == len(match.string)
     return "." if ends else " "
-
-
-# -- finished or not ----------------------------------------------------------------------------
-
-_UNFINISHED = frozenset(
-    """a an the this that these those my your his her its our their some any no every each
-    and or but so because if when while although unless until whether than as that which who whose where
-    of to in on at by for with from about into onto over under between through during without within against
-    i you he she we they it i'm you're we're they're i'd i'll i've it's there's that's
-    is are was were am be been being do does did have has had can could will would shall should may might must
-    not very really just also maybe like
-    um uh umm uhh uhm er erm hmm""".split()
-)
-
-
-def is_finished(text: str) -> bool:
-    """Tell whether a text reads like a whole sentence: it ends in . ? or !, and not with a word that wants another.
-
-    "Thank you" is whole, though other sentences that stop at "you" mostly are not.
-    """
-    words = text.lower().split()
-    if not words or words[-1][-1] not in ".?!":
-        return False
-    last = words[-1].strip(".,?!…")
-    return last not in _UNFINISHED or (last == "you" and words[-2:-1] == ["thank"])

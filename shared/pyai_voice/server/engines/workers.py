@@ -50,6 +50,8 @@ class Workers:
         self._arrivals = count()
         self._changed = threading.Condition()
         self._closed = False
+        self._recordings = 0
+        self._most_recordings = max(1, threads - 1)
         self._threads = [threading.Thread(target=self._serve, name=f"engine-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -79,13 +81,31 @@ class Workers:
 
     def _take(self) -> Job | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closed)
-            return None if self._closed else heapq.heappop(self._queue)
+            self._changed.wait_for(lambda: self._closed or self._is_due())
+            if self._closed:
+                return None
+            job = heapq.heappop(self._queue)
+            self._recordings += job.priority is Priority.RECORDING
+            return job
+
+    def _is_due(self) -> bool:
+        """Tell whether a job may start: recordings leave a worker free for those who wait for an answer."""
+        first = self._queue[0] if self._queue else None
+        return first is not None and (
+            first.priority is not Priority.RECORDING or self._recordings < self._most_recordings
+        )
 
     def _serve(self) -> None:
         while job := self._take():
             if job.future.set_running_or_notify_cancel():
                 _finish(job)
+            if job.priority is Priority.RECORDING:
+                self._finished_recording()
+
+    def _finished_recording(self) -> None:
+        with self._changed:
+            self._recordings -= 1
+            self._changed.notify_all()
 
     async def aclose(self) -> None:
         """Cancel what waits, let what runs stop, and end the threads. Safe to call twice."""
