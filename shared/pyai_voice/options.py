@@ -23,6 +23,7 @@ __all__ = [
     "Endpoint",
     "HearOptions",
     "LinkOptions",
+    "Options",
     "SpeakOptions",
     "SpeechFormat",
     "TurnAuthority",
@@ -43,7 +44,9 @@ SampleRate = Annotated[int, Field(ge=8000, le=48000)]
 _KEY = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,512}")
 
 
-class _Options(BaseModel):
+class Options(BaseModel):
+    """Base of all settings: frozen; a wrong value raises ConfigurationError naming the option, never the value."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     def __init__(self, **values: Any) -> None:
@@ -65,7 +68,7 @@ class _Options(BaseModel):
         return type(self)(**{**current, **changes})
 
 
-class Endpoint(_Options):
+class Endpoint(Options):
     """Where the service is and the key for it. The key is hidden in every repr."""
 
     api_key: SecretStr
@@ -140,7 +143,7 @@ class Endpoint(_Options):
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
 
-class TurnPolicy(_Options):
+class TurnPolicy(Options):
     """Who ends a turn, and what happens when that one says nothing."""
 
     authority: TurnAuthority = "framework"
@@ -152,7 +155,7 @@ class TurnPolicy(_Options):
     """Seconds without a new word after which an open turn is closed, whoever is the authority."""
 
 
-class CueOptions(_Options):
+class CueOptions(Options):
     """What Cue does on the Hear stream besides ending turns."""
 
     grounding: bool = False
@@ -163,7 +166,7 @@ class CueOptions(_Options):
     """How sure a prediction must be, 0 to 1: lower is earlier and more often withdrawn."""
 
 
-class HearOptions(_Options):
+class HearOptions(Options):
     """How Hear listens (streaming). ``None`` leaves the choice to the service."""
 
     model: str = "pyai-hear"
@@ -204,7 +207,7 @@ class HearOptions(_Options):
         return tuple(dict.fromkeys(term.strip() for term in terms if term.strip()))
 
 
-class SpeakOptions(_Options):
+class SpeakOptions(Options):
     """How Speak sounds."""
 
     voice: str | None = None
@@ -223,7 +226,7 @@ class SpeakOptions(_Options):
     """Sent only when set."""
 
 
-class LinkOptions(_Options):
+class LinkOptions(Options):
     """How patient a stream is. All values in seconds."""
 
     open_timeout: float = Field(default=10.0, gt=0)

@@ -14,6 +14,7 @@ from .errors import UnsupportedError
 __all__ = ["AUDIOPOD", "PYAI", "Provider"]
 
 _REMEDY = {
+    "omni": "Use Hear, a language model and Speak, or a PyAI endpoint",
     "hear_stream": "Use transcribe() on whole recordings, or a PyAI endpoint",
     "translate": "Use a provider that has /v1/audio/translations",
 }
@@ -34,7 +35,7 @@ class Provider:
     base_url_variable: str
     """Environment variable that holds another base URL."""
     features: frozenset[str]
-    """What it offers: hear_stream, hear, translate, speak, voices, voice, models, me."""
+    """What it offers: omni, hear_stream, hear, translate, speak, voices, voice, models, me."""
     speech_formats: frozenset[str]
     """Values of ``response_format`` that it knows."""
     pcm_rates: frozenset[int]
@@ -82,7 +83,7 @@ PYAI = Provider(
     path="/v1",
     key_variable="PYAI_API_KEY",
     base_url_variable="PYAI_BASE_URL",
-    features=frozenset({"hear_stream", "hear", "translate", "speak", "voices", "voice", "models", "me"}),
+    features=frozenset({"omni", "hear_stream", "hear", "translate", "speak", "voices", "voice", "models", "me"}),
     speech_formats=frozenset({"wav", "mp3", "opus", "aac", "flac", "pcm", "g711_ulaw", "g711_alaw"}),
     pcm_rates=frozenset({8000, 16000, 24000, 48000}),
     speech_fields=frozenset({"sample_rate", "speed", "seed", "temperature"}),

@@ -1,4 +1,4 @@
-"""Conformance statements of the PyAI protocol for Hear, Cue's part of it, Speak and authentication.
+"""Conformance statements of the PyAI protocol for Hear, Cue's part of it, Speak, Omni and authentication.
 
 Each row: the statement's id, its sentence, and the tests that show it (marked ``@pytest.mark.conforms(id)``).
 """
@@ -323,5 +323,28 @@ REQUIREMENTS = (
         "S-08",
         "A server accepts the OpenAI names alloy, echo, fable, onyx, nova and shimmer.",
         ("server/test_local_engines.py::test_every_preset_name_speaks",),
+    ),
+    Requirement(
+        "O-02",
+        "A configure, a digit, a delta, audio and a flush are the golden bytes.",
+        ("core/test_omni_wire.py::test_messages_are_written_byte_by_byte_as_the_golden_ones",),
+    ),
+    Requirement(
+        "O-03",
+        "Caller audio is 0x01 and whole samples; an empty chunk is the tag alone.",
+        ("core/test_omni_wire.py::test_an_empty_chunk_is_a_tag_alone_and_half_a_sample_is_refused",),
+    ),
+    Requirement(
+        "O-05",
+        "Words on 0x02 are a delta or a JSON transcript within the bounds; anything else is refused.",
+        (
+            "core/test_omni_wire.py::test_words_are_plain_or_json",
+            "core/test_omni_wire.py::test_words_beyond_the_bounds_are_refused",
+        ),
+    ),
+    Requirement(
+        "O-18",
+        "Old names of the label and of the key are refused in the address.",
+        ("core/test_omni_wire.py::test_old_names_of_label_and_key_are_refused_in_the_address",),
     ),
 )

@@ -1,0 +1,1 @@
+"""The Omni wire: messages, and the machines of both roles."""
