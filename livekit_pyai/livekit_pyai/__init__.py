@@ -11,7 +11,13 @@ import threading
 
 from livekit.agents import Plugin
 
+from pyai_voice.options import TurnPolicy
+from pyai_voice.passages import GroundingStyle
+
+from .cue import CueTurnDetector
+from .grounding import GroundedLLM, GroundingMixin, cite
 from .log import logger
+from .realtime import RealtimeGrounding
 from .stream import SpeechStream
 from .stt import STT
 from .tts import TTS, ChunkedStream, SynthesizeStream
@@ -25,11 +31,18 @@ __all__ = [
     "STT",
     "TTS",
     "ChunkedStream",
+    "CueTurnDetector",
+    "GroundedLLM",
+    "GroundingMixin",
+    "GroundingStyle",
     "PyAISTT",
     "PyAITTS",
+    "RealtimeGrounding",
     "SpeechStream",
     "SynthesizeStream",
+    "TurnPolicy",
     "__version__",
+    "cite",
     "turn_handling",
 ]
 

@@ -8,9 +8,9 @@ from typing import Any, TypedDict
 from livekit.agents import LanguageCode, NotGivenOr
 from livekit.agents.utils import is_given
 
-from pyai_voice.options import Endpoint
+from pyai_voice.options import CueOptions, Endpoint, TurnAuthority, TurnPolicy
 
-__all__ = ["HearSettings", "endpoint_of", "given", "hear_settings"]
+__all__ = ["HearSettings", "endpoint_of", "given", "hear_settings", "turn_policy"]
 
 
 class HearSettings(TypedDict, total=False):
@@ -34,6 +34,12 @@ class HearSettings(TypedDict, total=False):
     """Understand spoken punctuation."""
     drop_fillers: bool
     """Leave out um and uh."""
+    grounding: bool
+    """Cue: also return passages of the organisation's knowledge base."""
+    eager: bool
+    """Cue: predict the end of a turn, so that the reply is prepared earlier."""
+    eager_threshold: float
+    """Cue: how sure a prediction must be, 0 to 1 (0.6)."""
 
 
 def endpoint_of(api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None], insecure: bool) -> Endpoint:
@@ -48,13 +54,20 @@ def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if is_given(value)}
 
 
-def hear_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that are given, with the language as PyAI names it.
+def hear_settings(arguments: Mapping[str, Any], cue: CueOptions) -> dict[str, Any]:
+    """Return the arguments that are given as HearOptions takes them; those of Cue change ``cue``.
 
     LiveKit takes any name of a language (``en-US``, ``english``), and ``multi`` for: detect it.
     """
     settings = given(arguments)
+    if changes := {name: settings.pop(name) for name in CueOptions.model_fields if name in settings}:
+        settings["cue"] = cue.replace(**changes)
     if language := settings.get("language"):
         code = LanguageCode(language).language
         settings["language"] = "" if code == "multi" else code
     return settings
+
+
+def turn_policy(turns: TurnPolicy | TurnAuthority) -> TurnPolicy:
+    """Return a policy; the name of an authority stands for one with the usual times. Raises ConfigurationError."""
+    return turns if isinstance(turns, TurnPolicy) else TurnPolicy(authority=turns)

@@ -8,13 +8,26 @@ releases whoever waits for the answer to a commit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError, LanguageCode
 from livekit.agents.stt import SpeechData, SpeechEvent, SpeechEventType
 
 from pyai_voice.errors import ConfigurationError, PyAIError, ServiceError, StalledError
-from pyai_voice.events import HearEvent, SpeechStarted, Transcript, TurnEnded
+from pyai_voice.events import (
+    Grounding,
+    HearEvent,
+    Passage,
+    PredictionWithdrawn,
+    SpeechStarted,
+    Transcript,
+    TurnEnded,
+    TurnPredicted,
+    Verdict,
+)
+from pyai_voice.options import TurnAuthority
 
+from ._memory import words_of
 from ._sound import Clock
 
 __all__ = ["DEFAULT_LANGUAGE", "Segment", "empty_final", "to_api_error", "to_livekit"]
@@ -34,8 +47,18 @@ class Segment:
     """The server's name for the connection."""
     speaking: bool = False
     """START_OF_SPEECH is told, END_OF_SPEECH is not."""
+    start: float = 0.0
+    """Where its words begin, in seconds of the stream."""
     end: float = 0.0
     """Where its words end as known now, in seconds of the stream."""
+    text: str = ""
+    """Its words as known now."""
+    passages: tuple[Passage, ...] | None = None
+    """What the knowledge base has for it; None where the service has said nothing yet."""
+    prepared: tuple[tuple[str, ...], tuple[Passage, ...]] | None = None
+    """The words and passages with which LiveKit prepares a reply; None while it prepares none."""
+    authority: TurnAuthority = "cue"
+    """Whose word ends a turn; told with every transcript."""
 
 
 def to_livekit(event: HearEvent, segment: Segment) -> list[SpeechEvent]:
@@ -43,9 +66,18 @@ def to_livekit(event: HearEvent, segment: Segment) -> list[SpeechEvent]:
     match event:
         case SpeechStarted(at=at):
             segment.speaking = True
+            segment.start = segment.end = at
             return [_event(SpeechEventType.START_OF_SPEECH, segment, speech_start_time=segment.clock.wall(at))]
+        case Grounding(passages=passages):
+            segment.passages = passages
+            return []
+        case TurnPredicted():
+            segment.text = event.text
+            return _prepare(segment, Verdict(event.confidence), predicted=True)
+        case PredictionWithdrawn():
+            return [_interim(segment)]
         case Transcript():
-            return [_transcript(event, segment)]
+            return _transcript(event, segment)
         case TurnEnded(text=""):
             return _empty_end(event, segment)
         case TurnEnded():
@@ -59,18 +91,37 @@ def empty_final(segment: Segment) -> SpeechEvent:
     return _event(SpeechEventType.FINAL_TRANSCRIPT, segment, [_data("", segment)])
 
 
-def _transcript(words: Transcript, segment: Segment) -> SpeechEvent:
+def _transcript(words: Transcript, segment: Segment) -> list[SpeechEvent]:
     segment.language = words.language or segment.language
-    segment.end = words.end
-    kind = SpeechEventType.INTERIM_TRANSCRIPT
-    end = None
+    segment.start, segment.end, segment.text = words.start, words.end, words.text
     if words.final:
-        kind, end = SpeechEventType.FINAL_TRANSCRIPT, segment.clock.wall(words.end)
-    elif words.endpointed:
-        kind = SpeechEventType.PREFLIGHT_TRANSCRIPT
-    data = _data(words.text, segment)
-    data.start_time, data.end_time = segment.clock.session(words.start), segment.clock.session(words.end)
-    return _event(kind, segment, [data], speech_end_time=end)
+        again = _prepare(segment, words.verdict) if _is_outdated(segment) else []
+        end = segment.clock.wall(words.end)
+        data = _words(segment, words.verdict)
+        return [*again, _event(SpeechEventType.FINAL_TRANSCRIPT, segment, [data], speech_end_time=end)]
+    return _prepare(segment, words.verdict) if words.endpointed else [_interim(segment)]
+
+
+def _prepare(segment: Segment, verdict: Verdict | None, *, predicted: bool = False) -> list[SpeechEvent]:
+    """Have LiveKit prepare a reply, unless it prepares this one already: each PREFLIGHT_TRANSCRIPT starts anew."""
+    wanted = (words_of(segment.text), segment.passages or ())
+    if wanted == segment.prepared:
+        return [_interim(segment)]
+    segment.prepared = wanted
+    data = _words(segment, verdict, predicted=predicted)
+    return [_event(SpeechEventType.PREFLIGHT_TRANSCRIPT, segment, [data])]
+
+
+def _is_outdated(segment: Segment) -> bool:
+    """Tell whether the reply that LiveKit prepares knows other passages than those of the final."""
+    return segment.prepared is not None and segment.prepared[1] != (segment.passages or ())
+
+
+def _interim(segment: Segment) -> SpeechEvent:
+    """Tell the words; where they are others, LiveKit drops the reply that it prepares, else it keeps it."""
+    if segment.prepared is not None and segment.prepared[0] != words_of(segment.text):
+        segment.prepared = None
+    return _event(SpeechEventType.INTERIM_TRANSCRIPT, segment, [_words(segment)])
 
 
 def _empty_end(ended: TurnEnded, segment: Segment) -> list[SpeechEvent]:
@@ -82,8 +133,25 @@ def _empty_end(ended: TurnEnded, segment: Segment) -> list[SpeechEvent]:
 
 
 def _end(segment: Segment) -> list[SpeechEvent]:
-    segment.speaking = False
-    return [_event(SpeechEventType.END_OF_SPEECH, segment, speech_end_time=segment.clock.wall(segment.end))]
+    end = segment.clock.wall(segment.end)
+    segment.speaking, segment.text, segment.passages, segment.prepared = False, "", None, None
+    return [_event(SpeechEventType.END_OF_SPEECH, segment, speech_end_time=end)]
+
+
+def _words(segment: Segment, verdict: Verdict | None = None, *, predicted: bool = False) -> SpeechData:
+    data = _data(segment.text, segment)
+    data.start_time, data.end_time = segment.clock.session(segment.start), segment.clock.session(segment.end)
+    metadata: dict[str, Any] = {"turn_authority": segment.authority}
+    if segment.passages is not None:
+        metadata["grounding"] = [{"content": found.content, "score": found.score} for found in segment.passages]
+    if verdict is not None:
+        metadata["cue"] = {
+            "confidence": verdict.confidence,
+            "backchannel": verdict.backchannel,
+            "predicted": predicted,
+        }
+    data.metadata = metadata
+    return data
 
 
 def _data(text: str, segment: Segment) -> SpeechData:

@@ -7,16 +7,27 @@ reconnects and replays, and LiveKit gets one error, which it does not retry, whe
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, Unpack
 
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, stt, utils
 
 from pyai_voice.errors import ConnectivityError, PyAIError
-from pyai_voice.events import AudioLost, ConfigAcknowledged, Connected, Disconnected, HearEvent, Problem, TurnEnded
+from pyai_voice.events import (
+    AudioLost,
+    ConfigAcknowledged,
+    Connected,
+    Disconnected,
+    Grounding,
+    HearEvent,
+    Problem,
+    TurnEnded,
+)
 from pyai_voice.hear import HearStream
 
 from ._arguments import HearSettings, hear_settings
+from ._memory import TurnMemory
 from ._refusal import Refusal
 from ._sound import Clock, MonoInput
 from ._words import Segment, empty_final, to_api_error, to_livekit
@@ -39,12 +50,17 @@ class SpeechStream(stt.RecognizeStream):
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - LiveKit leaves its STT's type argument open
             stt=stt, conn_options=conn_options
         )
+        self.memory = TurnMemory()
+        """What was said here lately, for the language model and the turn detector."""
+        self.opened = time.monotonic()
+        """When, in monotonic time."""
+        self._owner = stt
         self._hear = hear
         self._refusal = refusal
         self._refused = refusal.current()
         self._sound = MonoInput(hear.options.sample_rate)
         self._clock = Clock(hear.options.sample_rate)
-        self._segment = Segment(self._clock)
+        self._segment = Segment(self._clock, authority=hear.options.turns.authority)
         self._input_ended = asyncio.Event()
         self._commits = 0
         self._connected = False
@@ -73,7 +89,7 @@ class SpeechStream(stt.RecognizeStream):
 
     def update_options(self, **settings: Unpack[HearSettings]) -> None:
         """Change options of this stream only. Raises ValueError for a wrong value."""
-        self._hear.update(**hear_settings(settings))
+        self._hear.update(**hear_settings(settings, self._hear.options.cue))
 
     async def aclose(self) -> None:
         """Close now; words that are not final yet are not waited for."""
@@ -156,8 +172,11 @@ class SpeechStream(stt.RecognizeStream):
                 self._forward(event)
 
     def _forward(self, event: HearEvent) -> None:
+        self.memory.note(event, time.monotonic())
         for speech_event in to_livekit(event, self._segment):
             self._event_ch.send_nowait(speech_event)
+        if isinstance(event, Grounding):
+            self._owner.emit("grounding", event)
         if isinstance(event, TurnEnded):
             self._commits = max(0, self._commits - event.committed)
             self._report_usage()  # a session that closes stops counting before it closes its stream

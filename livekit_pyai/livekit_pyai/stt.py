@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any, Never, Unpack
+from typing import Any, Literal, Unpack
 
 import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr, stt, utils
 
 from pyai_voice.errors import PyAIError
+from pyai_voice.events import Passage
 from pyai_voice.hear import HearStream
-from pyai_voice.options import HearOptions, LinkOptions
+from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
-from ._arguments import HearSettings, endpoint_of, hear_settings
+from ._arguments import HearSettings, endpoint_of, hear_settings, turn_policy
+from ._memory import CANNOT_TELL
 from ._recordings import Recordings, is_refusal
 from ._refusal import Refusal
 from ._words import to_api_error
+from .log import logger
 from .stream import SpeechStream
 
 __all__ = ["STT"]
@@ -30,12 +33,15 @@ _JOURNAL = 300.0
 """Seconds of audio that may wait: a live stream gives up long before, a recording may be pushed all at once."""
 
 
-class STT(stt.STT[Never]):
+class STT(stt.STT[Literal["grounding"]]):
     """PyAI Hear. One object serves any number of sessions; close it with :meth:`aclose`.
 
     Raises ValueError for a missing key or a wrong option. ``sample_rate`` is the rate that is sent; LiveKit's frames
-    may have any. ``link`` sets time-outs and the journal; without it LiveKit's connect options of each stream count.
-    ``http_session`` is accepted and not used: the core has its own connections.
+    may have any. ``turns`` says who ends a turn, once for all streams; give the session what
+    ``pyai.turn_handling(stt)`` returns for it. ``link`` sets time-outs and the journal; without it LiveKit's connect
+    options of each stream count. ``http_session`` is accepted and not used: the core has its own connections.
+
+    Event ``grounding``: a :class:`pyai_voice.events.Grounding`, whenever the passages of an utterance come or change.
     """
 
     def __init__(
@@ -45,11 +51,14 @@ class STT(stt.STT[Never]):
         base_url: NotGivenOr[str | None] = NOT_GIVEN,
         sample_rate: int = 16000,
         http_session: aiohttp.ClientSession | None = None,
+        turns: TurnPolicy | TurnAuthority = "cue",
         link: LinkOptions | None = None,
         insecure: bool = False,
         **settings: Unpack[HearSettings],
     ) -> None:
-        self._options = HearOptions(sample_rate=sample_rate, **hear_settings(settings))
+        self._options = HearOptions(
+            sample_rate=sample_rate, turns=turn_policy(turns), **hear_settings(settings, CueOptions())
+        )
         super().__init__(
             capabilities=stt.STTCapabilities(
                 streaming=True,
@@ -75,6 +84,33 @@ class STT(stt.STT[Never]):
         """``PyAI``."""
         return "PyAI"
 
+    @property
+    def turns(self) -> TurnPolicy:
+        """Who ends a turn, and what happens when that one says nothing."""
+        return self._options.turns
+
+    @property
+    def grounding(self) -> tuple[Passage, ...] | None:
+        """Passages of the last utterance (of the last stream); None from its first word until they come."""
+        return next((stream.memory.passages for stream in self._newest()), None)
+
+    def passages_of(self, message: str) -> tuple[Passage, ...] | None:
+        """Return the passages for a message of the user, found by its words; None where there is no word on them."""
+        found = (stream.memory.passages_of(message) for stream in self._newest())
+        return next((passages for passages in found if passages is not None), None)
+
+    def finished(self, message: str, now: float) -> float:
+        """Return how likely the caller who said ``message`` last has finished, 0 to 1; ``now`` is monotonic time."""
+        streams = self._newest()
+        memories = [stream.memory for stream in streams if stream.memory.knows(message)] or [
+            stream.memory for stream in streams
+        ]
+        return memories[0].finished(now, self.turns.deadline) if memories else CANNOT_TELL
+
+    def leave_ends_to_cue(self) -> None:
+        """Have LiveKit's VAD no longer ask for early finals: Cue waits for the caller, whatever the VAD hears."""
+        self._capabilities.manual_flush = False
+
     def stream(
         self,
         *,
@@ -82,7 +118,8 @@ class STT(stt.STT[Never]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> SpeechStream:
         """Open a stream; it connects in the background."""
-        options = self._effective.replace(**hear_settings({"language": language}))
+        options = self._effective.replace(**hear_settings({"language": language}, self._options.cue))
+        logger.debug("Hear stream: turns are ended by %s", options.turns.authority)
         hear = HearStream(self._endpoint, options, link=self._link or _link_options(conn_options))
         stream = SpeechStream(stt=self, hear=hear, refusal=self._refusal, conn_options=conn_options)
         self._streams.add(stream)
@@ -93,7 +130,7 @@ class STT(stt.STT[Never]):
 
         ``endpointing_ms`` is changed in place; anything else needs a new connection, made when nobody speaks.
         """
-        changes = hear_settings(settings)
+        changes = hear_settings(settings, self._options.cue)
         self._options = self._options.replace(**changes)
         self._capabilities.interim_results = self._options.interim_results
         self._refusal.forget()
@@ -113,7 +150,7 @@ class STT(stt.STT[Never]):
         language: NotGivenOr[str] = NOT_GIVEN,
         conn_options: APIConnectOptions,
     ) -> stt.SpeechEvent:
-        options = self._effective.replace(**hear_settings({"language": language}))
+        options = self._effective.replace(**hear_settings({"language": language}, self._options.cue))
         try:
             heard = await self._recordings.recognize(buffer, options, conn_options.timeout)
         except PyAIError as error:
@@ -125,6 +162,9 @@ class STT(stt.STT[Never]):
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         self._keyterms = tuple(keyterms)
         self._update_streams({"vocabulary": self._effective.vocabulary})
+
+    def _newest(self) -> list[SpeechStream]:
+        return sorted(self._streams, key=lambda stream: stream.opened, reverse=True)
 
     @property
     def _effective(self) -> HearOptions:

@@ -1,4 +1,4 @@
-"""Session options for turns that PyAI decides."""
+"""Session options for each way of ending turns."""
 
 from __future__ import annotations
 
@@ -6,21 +6,33 @@ from typing import Any
 
 from livekit.agents import TurnHandlingOptions
 
+from pyai_voice.options import TurnAuthority
+
+from .stt import STT
+
 __all__ = ["turn_handling"]
 
-
-def turn_handling(**overrides: Any) -> TurnHandlingOptions:
-    """Return ``turn_handling=`` for an AgentSession whose turns end when Hear says so; a plain dict.
-
-    ``min_delay`` is 0.0 because Hear has already waited for silence (``endpointing_ms``). An override replaces one
-    entry; a dict is merged, so ``endpointing={"max_delay": 5.0}`` keeps the rest.
-    """
-    options: dict[str, Any] = {
+_OPTIONS: dict[TurnAuthority, dict[str, Any]] = {
+    "cue": {
         "turn_detection": "stt",
         "endpointing": {"mode": "fixed", "min_delay": 0.0, "max_delay": 3.0},
         "interruption": {"mode": "vad", "min_words": 1},
-        "preemptive_generation": {"enabled": True},
-    }
+    },
+    "framework": {},
+    "client": {"turn_detection": "manual"},
+}
+
+
+def turn_handling(stt: STT | None = None, /, **overrides: Any) -> TurnHandlingOptions:
+    """Return ``turn_handling=`` for an AgentSession, for the authority that the STT's ``turns`` names; a plain dict.
+
+    ``cue`` (also without an STT): turns end when Hear says so; ``min_delay`` is 0.0 because Hear has already waited for
+    silence (``endpointing_ms``). ``framework``: LiveKit's VAD and turn detector, as it has them. ``client``: the
+    program calls ``session.commit_user_turn()``. An override replaces one entry; a dict is merged, so
+    ``endpointing={"max_delay": 5.0}`` keeps the rest.
+    """
+    authority = "cue" if stt is None else stt.turns.authority
+    options: dict[str, Any] = {**_OPTIONS[authority], "preemptive_generation": {"enabled": True}}
     for name, value in overrides.items():
         options[name] = {**options.get(name, {}), **value} if isinstance(value, dict) else value
     return TurnHandlingOptions(**options)

@@ -1,25 +1,4 @@
 """LiveKit's own import path of :mod:`livekit_pyai`: ``from livekit.plugins import pyai``."""
 
-from livekit_pyai import (
-    STT,
-    TTS,
-    ChunkedStream,
-    PyAISTT,
-    PyAITTS,
-    SpeechStream,
-    SynthesizeStream,
-    __version__,
-    turn_handling,
-)
-
-__all__ = [
-    "STT",
-    "TTS",
-    "ChunkedStream",
-    "PyAISTT",
-    "PyAITTS",
-    "SpeechStream",
-    "SynthesizeStream",
-    "__version__",
-    "turn_handling",
-]
+from livekit_pyai import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary] - one list of names, there
+from livekit_pyai import __all__ as __all__
