@@ -1,4 +1,4 @@
-"""PyAI for Pipecat: Hear (speech to text) and Speak (text to speech).
+"""PyAI for Pipecat: Hear (speech to text), Speak (text to speech) and Cue (turns and knowledge).
 
 from pipecat_pyai import PyAISTTService, PyAITTSService
 
@@ -6,17 +6,28 @@ stt = PyAISTTService()  # the key comes from PYAI_API_KEY
 tts = PyAITTSService(voice="stock_emma_en_gb")
 """
 
+from pyai_voice.options import CueOptions, TurnPolicy
+from pyai_voice.passages import GroundingStyle
+
+from .frames import PyAICommitFrame, PyAIGroundingFrame
 from .settings import PyAISTTSettings, PyAITTSSettings
 from .stt import PyAISTTService
 from .tts import PyAIHttpTTSService, PyAITTSService
+from .turns import user_turn_strategies
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "CueOptions",
+    "GroundingStyle",
+    "PyAICommitFrame",
+    "PyAIGroundingFrame",
     "PyAIHttpTTSService",
     "PyAISTTService",
     "PyAISTTSettings",
     "PyAITTSService",
     "PyAITTSSettings",
+    "TurnPolicy",
     "__version__",
+    "user_turn_strategies",
 ]

@@ -1,22 +1,30 @@
-"""What a Pipecat application learns of the connection behind a speech-to-text service: events, log lines, errors.
+"""A processor that listens to a Hear stream: its lifecycle, and what an application learns of the connection.
 
-Above: :mod:`pipecat_pyai.stt`. An outage is told once, however many dials it takes.
+Above: :mod:`pipecat_pyai.stt` and :mod:`pipecat_pyai.cue`. An outage is told once, however many dials it takes.
+Reconnecting, replaying and keeping the audio meanwhile is the work of :class:`~pyai_voice.hear.HearStream`.
 """
 
 from __future__ import annotations
 
+import asyncio
+from abc import abstractmethod
 from enum import Enum
 from typing import Any
 
 from loguru import logger
-from pipecat.services.stt_service import STTService
+from pipecat.processors.frame_processor import FrameProcessor
 
 from pyai_voice.errors import PyAIError
 from pyai_voice.events import ConfigAcknowledged, Connected, Disconnected, HearEvent, Problem
+from pyai_voice.hear import HearStream
+from pyai_voice.options import Endpoint, HearOptions, LinkOptions
 
 from ._words import to_category, to_local_category
 
-__all__ = ["ConnectionReports"]
+__all__ = ["HearConnection"]
+
+_DRAIN = 1.5
+"""Seconds that the end of a call may wait for its last words."""
 
 
 class _State(Enum):
@@ -25,14 +33,95 @@ class _State(Enum):
     DOWN = "dialling again"
 
 
-class ConnectionReports(STTService):
-    """Base of the service. Event besides those of STTService: ``on_reconnected(service, seconds_replayed)``."""
+class HearConnection(FrameProcessor):
+    """Mixin. Fires ``on_connected``, ``on_disconnected``, ``on_connection_error`` as Pipecat's own services do, and
+    ``on_reconnected(service, seconds_replayed)``.
+    """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *args: Any, endpoint: Endpoint, link: LinkOptions | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._endpoint = endpoint
+        self._link = link
+        self._stream: HearStream | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._running = False
         self._connection = _State.NEW
         self._warnings: tuple[str, ...] = ()
         self._register_event_handler("on_reconnected")
+
+    async def set_usable(self, is_usable: bool) -> None:
+        """Open a new stream when the service is given another chance."""
+        await super().set_usable(is_usable)
+        if is_usable and self._running and self._stream is None:
+            self._open_stream()
+            self._listen()
+
+    @abstractmethod
+    def _hear_options(self) -> HearOptions:
+        """Return the options of the next stream."""
+
+    @abstractmethod
+    async def _report(self, event: HearEvent) -> None:
+        """Tell the pipeline of an event."""
+
+    @abstractmethod
+    async def _report_end_of_stream(self) -> None:
+        """Close what is open: no more events will come of this stream."""
+
+    def _open_stream(self) -> None:
+        """Begin to connect."""
+        self._stream = HearStream(self._endpoint, self._hear_options(), link=self._link)
+        self._stream.start()
+
+    def _listen(self) -> None:
+        """Begin to report."""
+        self._running = True
+        self._listener = self.create_task(self._report_all(), "pyai_hear_events")
+
+    async def _drain_stream(self) -> None:
+        """Wait a little for the last words."""
+        self._running = False
+        stream, listener = self._stream, self._listener
+        if stream and listener:
+            await stream.drain(_DRAIN)
+            await asyncio.wait([listener], timeout=_DRAIN)
+
+    async def _close_stream(self) -> None:
+        self._running = False
+        stream, self._stream = self._stream, None
+        listener, self._listener = self._listener, None
+        if stream:
+            await stream.aclose()
+        if listener:
+            await self.cancel_task(listener)
+
+    def _send(self, audio: bytes) -> None:
+        if self._stream and not self._stream.closed:  # between two streams there is a moment without any
+            self._stream.send_audio(audio)
+
+    async def _report_all(self) -> None:
+        """Report what one stream after the other says, until one is closed or its failure is final."""
+        while (stream := self._stream) and (error := await self._report_stream(stream)):
+            await self._fail(error)
+            if not error.retryable:
+                return
+
+    async def _report_stream(self, stream: HearStream) -> PyAIError | None:
+        failure = None
+        try:
+            async for event in stream:
+                await self._report(event)
+        except PyAIError as error:
+            failure = error
+        await self._report_end_of_stream()
+        return failure
+
+    async def _fail(self, error: PyAIError) -> None:
+        """Report the end of a stream, and go on with a new one if that can help."""
+        self._stream = None
+        if error.retryable and self._running:
+            self._open_stream()
+        await self._report_failure(error)
 
     async def _report_connection(self, event: HearEvent) -> None:
         match event:

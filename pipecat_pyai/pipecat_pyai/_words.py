@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pipecat.frames.frames import InterimTranscriptionFrame, TranscriptionFrame
+from pipecat.frames import frames
+from pipecat.frames.frames import Frame, InterimTranscriptionFrame, TranscriptionFrame
 from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.time import time_now_iso8601
@@ -12,7 +13,18 @@ from pipecat.utils.time import time_now_iso8601
 from pyai_voice.errors import Category, PyAIError
 from pyai_voice.events import Transcript
 
-__all__ = ["to_category", "to_frame", "to_iso639", "to_language", "to_local_category"]
+__all__ = [
+    "HAS_BACKCHANNELS",
+    "to_backchannel",
+    "to_category",
+    "to_frame",
+    "to_iso639",
+    "to_language",
+    "to_local_category",
+]
+
+HAS_BACKCHANNELS = hasattr(frames, "UserBackchannelFrame")
+"""Whether this Pipecat knows backchannels (1.13 and later)."""
 
 _CATEGORIES = {
     Category.CONFIGURATION: ErrorCategory.INVALID_REQUEST,
@@ -36,6 +48,11 @@ def to_frame(
     """
     said = (event.text, user_id, time_now_iso8601(), to_language(event.language), event)
     return TranscriptionFrame(*said, finalized=finalized) if event.final else InterimTranscriptionFrame(*said)
+
+
+def to_backchannel(event: Transcript, user_id: str) -> Frame:
+    """Return the frame for words that were only a sign of listening."""
+    return frames.UserBackchannelFrame(text=event.text, user_id=user_id, timestamp=time_now_iso8601())
 
 
 def to_category(error: PyAIError) -> ErrorCategory:

@@ -6,6 +6,7 @@ In a service every field has a value, ``None`` leaves the choice to PyAI. In an 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
@@ -26,7 +27,7 @@ def _given_later() -> Any:
 class PyAISTTSettings(STTSettings):
     """Settings of Hear; also ``model`` and ``language``.
 
-    ``endpointing_ms`` and ``grounding`` change on the open connection, all others with a new one, opened as soon as
+    ``endpointing_ms`` and what Cue does change on the open connection, all others with a new one, opened as soon as
     nobody speaks; no audio is lost in either case.
     """
 
@@ -45,11 +46,21 @@ class PyAISTTSettings(STTSettings):
     drop_fillers: bool | None | NotGiven = _given_later()
     """Leave out um and uh."""
     grounding: bool | NotGiven = _given_later()
-    """Cue: also return passages of the organisation's knowledge base (event ``on_grounding``)."""
+    """Cue: also return passages of the organisation's knowledge base (for PyAIGroundingProcessor)."""
+    eager: bool | NotGiven = _given_later()
+    """Cue: predict the end of a turn, so that the answer is begun early; only where Cue ends turns."""
+    eager_threshold: float | NotGiven = _given_later()
+    """Cue: how sure a prediction must be, 0 to 1: lower is earlier and more often withdrawn."""
+    backchannel_threshold: float | None | NotGiven = _given_later()
+    """Cue: from which likelihood on words are only a sign of listening ("mhm", UserBackchannelFrame) and no transcript;
+    only where Cue ends turns and the service says how likely it is. None: never."""
 
     @classmethod
-    def complete(cls, model: str, language: Language | str | None, given: STTSettings | None) -> Self:
+    def complete(
+        cls, model: str, language: Language | str | None, cue: CueOptions | None, given: STTSettings | None
+    ) -> Self:
         """Return the settings of a service: what is given, else PyAI's own choice."""
+        cue = cue or CueOptions()
         settings = cls(
             model=model,
             language=language or None,
@@ -60,7 +71,8 @@ class PyAISTTSettings(STTSettings):
             smart_format=None,
             dictation=None,
             drop_fillers=None,
-            grounding=False,
+            **cue.model_dump(),
+            backchannel_threshold=0.8,
         )
         return settings.with_changes(given) if given else settings
 
@@ -75,6 +87,10 @@ class PyAISTTSettings(STTSettings):
         fields = self.given_fields()
         cue = CueOptions(**{name: fields[name] for name in _CUE & fields.keys()})
         return {"cue": cue, **{name: value for name, value in fields.items() if name in _HEAR}}
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return those of some names of settings that mean nothing to PyAI."""
+        return [name for name in names if name not in _HEAR | _CUE | {"backchannel_threshold"}]
 
 
 @dataclass

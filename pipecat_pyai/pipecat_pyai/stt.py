@@ -1,13 +1,12 @@
-"""Hear as a Pipecat service: audio in, transcripts and proposed turns out.
+"""Hear as a Pipecat service: audio in, transcripts, passages and proposed turns out.
 
-Reconnecting, replaying and keeping the audio meanwhile is the work of :class:`~pyai_voice.hear.HearStream`; here its
-events become frames, and one unrecoverable error of a stream becomes one error of the service.
+The stream is kept by :mod:`._connection`; what its events mean for a pipeline is decided in :mod:`._translation`, and
+here the steps are taken.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from loguru import logger
@@ -16,35 +15,32 @@ from pipecat.frames.frames import (
     EndFrame,
     Frame,
     InputAudioRawFrame,
-    ProposedUserStartedSpeakingFrame,
-    ProposedUserStoppedSpeakingFrame,
     StartFrame,
     STTMetadataFrame,
     VADUserStoppedSpeakingFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.services.settings import STTSettings
+from pipecat.services.stt_service import STTService
 from pipecat.transcriptions.language import Language
+from pipecat.turns.eager_end_of_turn_mixin import EagerEndOfTurnSTTServiceMixin
+from pipecat.turns.user_stop import EagerMatchPolicy
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.service_decorators import traced_stt
 from pydantic import SecretStr
 
-from pyai_voice.errors import ConfigurationError, PyAIError
-from pyai_voice.events import (
-    AudioLost,
-    Grounding,
-    HearEvent,
-    SpeechStarted,
-    Transcript,
-    TurnEnded,
-)
-from pyai_voice.hear import HearStream
-from pyai_voice.options import Endpoint, HearOptions, LinkOptions
+from pyai_voice.errors import ConfigurationError
+from pyai_voice.events import AudioLost, Grounding, HearEvent, SpeechStarted, TurnEnded
+from pyai_voice.options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnPolicy
 
-from ._connection import ConnectionReports
-from ._words import to_frame, to_iso639
+from ._alarm import Alarm
+from ._connection import HearConnection
+from ._proposals import TurnProposals
+from ._translation import Backchannel, Final, Ground, Interim, Predict, Start, Step, Stop, Translation, Withdraw
+from ._words import HAS_BACKCHANNELS, to_backchannel, to_frame, to_iso639, to_language
+from .frames import PyAICommitFrame, PyAIGroundingFrame
 from .settings import PyAISTTSettings
-from .turns import user_turn_strategies
+from .turns import turn_policy, user_turn_strategies
 
 __all__ = ["PyAISTTService"]
 
@@ -54,19 +50,23 @@ TTFS_P99 = 0.5
 Measured with the local server on 41 human utterances, two busy cores, Pipecat's VAD with ``stop_secs=0.2``:
 median 0.34, longest 0.52.
 """
-_DRAIN = 1.5
-"""Seconds that the end of a call may wait for its last words."""
 
 
-class PyAISTTService(ConnectionReports):
-    """Streaming speech to text with PyAI Hear.
+class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnection, STTService):
+    """Streaming speech to text with PyAI Hear, and turn detection and retrieval with PyAI Cue.
 
-    With ``vad_force_turn_endpoint=True`` Pipecat decides when the user has finished: each time its VAD hears the end
-    of speech, the transcript is asked for and comes ``finalized``. With ``False`` PyAI decides: turns are proposed
-    with ``ProposedUserStarted/StoppedSpeakingFrame``, and the strategies that obey are recommended to the aggregator.
+    Exactly one decides when the user has finished, chosen once (``turns``):
 
-    Events besides those of STTService: ``on_reconnected(service, seconds_replayed)`` and
-    ``on_grounding(service, grounding)``.
+    * ``framework`` (the default): each time Pipecat's VAD hears the end of speech, the transcript is asked for and
+      comes ``finalized``; Pipecat's turn strategies decide.
+    * ``cue``: PyAI decides. Turns are proposed with ``ProposedUserStarted/StoppedSpeakingFrame``, and the strategies
+      that obey are recommended to the user aggregator.
+    * ``client``: the program decides, with :class:`~pipecat_pyai.frames.PyAICommitFrame`; recommended as above.
+
+    With grounding, a :class:`~pipecat_pyai.frames.PyAIGroundingFrame` comes before the transcript that it belongs to.
+
+    Events besides those of STTService: ``on_reconnected(service, seconds_replayed)``,
+    ``on_grounding(service, grounding)`` and ``on_end_of_turn(service, ended)``, with the core's events.
     """
 
     Settings = PyAISTTSettings
@@ -80,7 +80,10 @@ class PyAISTTService(ConnectionReports):
         model: str = "pyai-hear",
         language: Language | str | None = None,
         sample_rate: int | None = None,
-        vad_force_turn_endpoint: bool = True,
+        vad_force_turn_endpoint: bool | None = None,
+        turns: TurnPolicy | None = None,
+        cue: CueOptions | None = None,
+        eager_match_policy: EagerMatchPolicy | None = None,
         should_interrupt: bool = True,
         ttfs_p99_latency: float | None = TTFS_P99,
         link: LinkOptions | None = None,
@@ -95,7 +98,10 @@ class PyAISTTService(ConnectionReports):
             model: Recogniser; ``settings`` goes before it.
             language: Language or code; None lets PyAI detect it. ``settings`` goes before it.
             sample_rate: Samples a second, 8000 to 48000; None takes the pipeline's.
-            vad_force_turn_endpoint: Whether Pipecat's VAD ends a turn (True) or PyAI does (False).
+            vad_force_turn_endpoint: In short for ``turns``: True is ``framework``, False is ``cue``.
+            turns: Who ends a turn, and what happens when that one says nothing.
+            cue: What Cue does besides; ``settings`` goes before it.
+            eager_match_policy: Whether a transcript is what was predicted; Pipecat's default forgives punctuation.
             should_interrupt: Whether a turn that PyAI starts interrupts the bot.
             ttfs_p99_latency: What turn strategies should allow for, in seconds.
             link: How patient the connection is.
@@ -103,23 +109,30 @@ class PyAISTTService(ConnectionReports):
             **kwargs: For STTService.
 
         Raises:
-            ConfigurationError: A ValueError: the key is missing, or an option is wrong.
+            ConfigurationError: A ValueError: the key is missing, an option is wrong, or two contradict each other.
         """
-        self._endpoint = Endpoint.from_env(api_key, base_url)
-        complete = PyAISTTSettings.complete(model, language, settings)
-        HearOptions(sample_rate=sample_rate or 16000, **complete.options())
+        self._turns = turn_policy(turns, vad_force_turn_endpoint)
+        complete = PyAISTTSettings.complete(model, language, cue, settings)
+        _check(complete, self._turns, sample_rate or 16000)
         kwargs.setdefault("enable_direct_mode", True)  # nothing here waits, so frames need not queue up
-        super().__init__(sample_rate=sample_rate, ttfs_p99_latency=ttfs_p99_latency, settings=complete, **kwargs)
-        self._vad_ends_turn = vad_force_turn_endpoint
+        super().__init__(
+            endpoint=Endpoint.from_env(api_key, base_url),
+            link=link,
+            sample_rate=sample_rate,
+            ttfs_p99_latency=ttfs_p99_latency,
+            settings=complete,
+            enable_eager_end_of_turn=self._turns.authority == "cue",  # the core predicts only when it is told to
+            eager_match_policy=eager_match_policy,
+            **kwargs,
+        )
         self._should_interrupt = should_interrupt
-        self._link = link
-        self._stream: HearStream | None = None
-        self._listener: asyncio.Task[None] | None = None
-        self._running = False
-        self._turn_proposed = False
+        self._translation = Translation(self._turns)
+        self._patience = Alarm(self)
         self._commits = 0
         self._refused_audio = False
+        self._apply_threshold()
         self._register_event_handler("on_grounding")
+        self._register_event_handler("on_end_of_turn")
 
     def can_generate_metrics(self) -> bool:
         """Tell Pipecat that there are metrics: TTFB and usage."""
@@ -127,14 +140,22 @@ class PyAISTTService(ConnectionReports):
 
     @property
     def supports_ttfs(self) -> bool:
-        """Whether there is a wait between Pipecat's end of speech and the transcript: not where PyAI owns the turn."""
-        return self._vad_ends_turn
+        """Whether there is a wait between Pipecat's end of speech and the transcript: only where Pipecat ends turns."""
+        return self._turns.authority == "framework"
+
+    @property
+    def eager_end_of_turn_enabled(self) -> bool:
+        """Whether predicted ends of turns are answered; changes with the setting ``eager``."""
+        return self._turns.authority == "cue" and self._settings.eager is True
 
     def service_metadata_frame(self) -> STTMetadataFrame:
-        """Recommend that PyAI's turns be obeyed, where it owns them."""
+        """Say who ends turns; recommend that proposals be obeyed where it is not Pipecat."""
         frame = super().service_metadata_frame()
-        if not self._vad_ends_turn:
-            frame.user_turn_strategies = user_turn_strategies(enable_interruptions=self._should_interrupt)
+        frame.metadata["pyai_turns"] = self._turns.model_dump()
+        if self._turns.authority != "framework":
+            frame.user_turn_strategies = user_turn_strategies(
+                enable_interruptions=self._should_interrupt, match_policy=self._eager_match_policy
+            )
         return frame
 
     def language_to_service_language(self, language: Language) -> str | None:
@@ -144,21 +165,17 @@ class PyAISTTService(ConnectionReports):
     async def setup(self, setup: FrameProcessorSetup) -> None:
         """Begin to connect. Raises ConfigurationError where the pipeline's sample rate cannot be used."""
         await super().setup(setup)
-        self._open()
+        logger.info(f"{self}: turns end by {self._turns.authority}: {self._turns!r}, {self._hear_options().cue!r}")
+        self._open_stream()
 
     async def start(self, frame: StartFrame) -> None:
         """Begin to report: earlier frames would come before the StartFrame."""
         await super().start(frame)
-        self._running = True
         self._listen()
 
     async def stop(self, frame: EndFrame) -> None:
         """Wait a little for the last words, then close."""
-        self._running = False
-        stream, listener = self._stream, self._listener
-        if stream and listener:
-            await stream.drain(_DRAIN)
-            await asyncio.wait([listener], timeout=_DRAIN)
+        await self._drain_stream()
         await super().stop(frame)
         await self._close()
 
@@ -172,18 +189,13 @@ class PyAISTTService(ConnectionReports):
         await super().cleanup()
         await self._close()
 
-    async def set_usable(self, is_usable: bool) -> None:
-        """Open a new stream when the service is given another chance."""
-        await super().set_usable(is_usable)
-        if is_usable and self._running and self._stream is None:
-            self._open()
-            self._listen()
-
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Ask for the transcript when Pipecat's VAD hears the end of speech."""
+        """Ask for the transcript when the one who ends turns says so: Pipecat's VAD, or the program."""
         await super().process_frame(frame, direction)
-        if isinstance(frame, VADUserStoppedSpeakingFrame) and self._vad_ends_turn:
+        if isinstance(frame, VADUserStoppedSpeakingFrame) and self._turns.authority == "framework":
             self._commit()
+        elif isinstance(frame, PyAICommitFrame):
+            await self._end_by_program()
 
     async def process_audio_frame(self, frame: InputAudioRawFrame, direction: FrameDirection) -> None:
         """Send audio; silence while muted, because Hear ends an utterance by the silence that it hears."""
@@ -205,40 +217,41 @@ class PyAISTTService(ConnectionReports):
 
     async def _update_settings(self, delta: STTSettings) -> dict[str, Any]:
         try:
-            HearOptions(**self._settings.with_changes(delta).options())
+            _check(self._settings.with_changes(delta), self._turns, self.sample_rate or 16000)
         except ConfigurationError as error:
             await self.push_error(f"Settings unchanged: {error}", error, category=ErrorCategory.APPLICATION)
             return {}
         changed = await super()._update_settings(delta)
-        known = self._settings.options()
-        self._warn_unhandled_updated_settings(changed.keys() - known.keys())
+        self._warn_unhandled_updated_settings(self._settings.unknown(changed))
+        self._apply_threshold()
         if self._stream and not self._stream.closed:
-            self._stream.update(**known)
+            self._stream.update(**self._settings.options())
         return changed
 
-    def _open(self) -> None:
-        options = HearOptions(sample_rate=self.sample_rate, **self._settings.options())
-        self._stream = HearStream(self._endpoint, options, link=self._link)
-        self._stream.start()
+    def _apply_threshold(self) -> None:
+        threshold = self._settings.backchannel_threshold
+        self._translation.backchannel_threshold = float(threshold) if HAS_BACKCHANNELS and threshold else None
+
+    def _hear_options(self) -> HearOptions:
+        return HearOptions(sample_rate=self.sample_rate, turns=self._turns, **self._settings.options())
 
     async def _close(self) -> None:
-        self._running = False
-        stream, self._stream = self._stream, None
-        listener, self._listener = self._listener, None
-        if stream:
-            await stream.aclose()
-        if listener:
-            await self.cancel_task(listener)
-
-    def _send(self, audio: bytes) -> None:
-        if self._stream and not self._stream.closed:  # between two streams there is a moment without any
-            self._stream.send_audio(audio)
+        await self._patience.clear()
+        await self._close_stream()
 
     def _commit(self) -> None:
         if self._stream and self._stream.commit():
             self._commits += 1
         if self._commits:
             self.request_finalize()
+
+    async def _end_by_program(self) -> None:
+        if self._turns.authority != "client":
+            logger.warning(f"{self}: not asked to end turns, {self._turns.authority} does: PyAICommitFrame ignored")
+            return
+        self._commit()
+        if not self._commits:  # all that was said is known
+            await self._take(self._translation.end_turn())
 
     async def _refuse_audio(self, frame: InputAudioRawFrame) -> None:
         if not self._refused_audio:
@@ -249,40 +262,11 @@ class PyAISTTService(ConnectionReports):
                 category=ErrorCategory.APPLICATION,
             )
 
-    def _listen(self) -> None:
-        self._listener = self.create_task(self._report_all(), "pyai_hear_events")
-
-    async def _report_all(self) -> None:
-        """Report what one stream after the other says, until one is closed or its failure is final."""
-        while (stream := self._stream) and (error := await self._report_stream(stream)):
-            await self._fail(error)
-            if not error.retryable:
-                return
-
-    async def _report_stream(self, stream: HearStream) -> PyAIError | None:
-        try:
-            async for event in stream:
-                await self._report(event)
-        except PyAIError as error:
-            return error
-        return None
-
-    async def _fail(self, error: PyAIError) -> None:
-        """Report the end of a stream, and go on with a new one if that can help."""
-        self._commits = 0
-        self._stream = None
-        if error.retryable and self._running:
-            self._open()
-        await self._report_failure(error)
-
     async def _report(self, event: HearEvent) -> None:
+        await self._take(self._translation.receive(event))
         match event:
-            case Transcript(final=True):
-                await self._report_final(event)
-            case Transcript(endpointed=False):  # with the end decided, the final says it
-                await self.push_frame(to_frame(event, self._user_id))
             case SpeechStarted():
-                await self._propose_start()
+                await self._patience.clear()
             case TurnEnded():
                 await self._report_end(event)
             case Grounding():
@@ -292,29 +276,83 @@ class PyAISTTService(ConnectionReports):
             case _:
                 await self._report_connection(event)
 
-    async def _report_final(self, event: Transcript) -> None:
-        frame = to_frame(event, self._user_id, finalized=not self._vad_ends_turn)
+    async def _report_end_of_stream(self) -> None:
+        self._commits = 0
+        await self._take(self._translation.close())
+
+    async def _take(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            await self._take_step(step)
+
+    async def _take_step(self, step: Step) -> None:
+        match step:
+            case Start():
+                await self.propose_start()
+            case Stop():
+                await self.propose_stop()
+            case Interim(transcript):
+                await self.before_words()
+                await self.push_frame(to_frame(transcript, self._user_id))
+            case Final():
+                await self._push_final(step)
+            case Backchannel(transcript):
+                await self.push_frame(to_backchannel(transcript, self._user_id))
+            case Predict():
+                await self._push_prediction(step)
+            case Withdraw():
+                await self._cancel_eager_end_of_turn()
+            case Ground(utterance, passages):
+                await self.push_frame(PyAIGroundingFrame(utterance, passages))
+
+    async def _push_prediction(self, step: Predict) -> None:
+        await self.before_words()
+        language = to_language(self._hear_options().language)
+        said = step.prediction
+        await self._push_eager_end_of_turn(said.text, user_id=self._user_id, language=language, result=said)
+
+    async def _push_final(self, step: Final) -> None:
+        event = step.transcript
+        frame = to_frame(event, self._user_id, finalized=step.ends_turn)
         if event.committed and self._commits == 1:  # not if more was committed since
             self.confirm_finalize()
+        self._clear_eager_end_of_turn()
+        await self.before_words()
         await self.emit_stt_usage_metrics()
         await self.push_frame(frame)
         await self._handle_transcription(event.text, True, frame.language)
 
-    async def _propose_start(self) -> None:
-        if not self._vad_ends_turn:
-            self._turn_proposed = True
-            await self.broadcast_frame(ProposedUserStartedSpeakingFrame)
-
     async def _report_end(self, event: TurnEnded) -> None:
         self._commits = max(0, self._commits - event.committed)
-        if self._turn_proposed:
-            self._turn_proposed = False
-            await self.broadcast_frame(ProposedUserStoppedSpeakingFrame)
         if event.committed and not event.text and not self._commits:
             await self.stop_ttfb_metrics()  # no transcript will come to stop it
+        await self._wait_for_program()
+        await self._call_event_handler("on_end_of_turn", event)
+
+    async def _wait_for_program(self) -> None:
+        """Let no turn stay open for ever that only the program may end."""
+        if self._translation.turn_open:
+            await self._patience.set(self._turns.watchdog, self._lose_patience)
+        else:
+            await self._patience.clear()
+
+    async def _lose_patience(self) -> None:
+        logger.warning(f"{self}: the turn was closed, nobody ended it for {self._turns.watchdog} s")
+        await self._take(self._translation.end_turn())
 
     async def _report_loss(self, loss: str) -> None:
         if self._stream and not self._stream.closed:
             await self.push_error(loss, category=ErrorCategory.CONNECTIVITY)
         else:  # an error tells why, or the call is over
             logger.warning(f"{self}: {loss}")
+
+
+def _check(settings: PyAISTTSettings, turns: TurnPolicy, sample_rate: int) -> HearOptions:
+    """Return the options that settings make. Raises ConfigurationError where they are wrong."""
+    options = HearOptions(sample_rate=sample_rate, turns=turns, **settings.options())
+    if options.cue.eager and turns.authority != "cue":
+        raise ConfigurationError(
+            f"eager needs turns that Cue ends, here {turns.authority} does",
+            code="invalid_option",
+            hint='Set turns=TurnPolicy(authority="cue")',
+        )
+    return options

@@ -1,39 +1,54 @@
-"""The turn strategies that go with ``vad_force_turn_endpoint=False``: PyAI decides, the user aggregator obeys."""
+"""Who ends a turn: the choice, and the turn strategies that go with it where the user aggregator has to obey."""
 
 from __future__ import annotations
 
-from pipecat.frames.frames import Frame, ProposedUserStoppedSpeakingFrame, TranscriptionFrame
+from pipecat.frames.frames import Frame, ProposedUserStoppedSpeakingFrame
 from pipecat.turns.types import ProcessFrameResult
-from pipecat.turns.user_stop import BaseUserTurnStopStrategy
-from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
+from pipecat.turns.user_stop import BaseUserTurnStopStrategy, EagerMatchPolicy
+from pipecat.turns.user_turn_strategies import EagerUserTurnStrategies, ExternalUserTurnStrategies
 
-__all__ = ["WordlessUserTurnStopStrategy", "user_turn_strategies"]
+from pyai_voice.errors import ConfigurationError
+from pyai_voice.options import TurnPolicy
+
+__all__ = ["ProposedUserTurnStopStrategy", "turn_policy", "user_turn_strategies"]
 
 
-class WordlessUserTurnStopStrategy(BaseUserTurnStopStrategy):
-    """Ends at once a turn whose words PyAI took back (a cough, a filler that was dropped).
+class ProposedUserTurnStopStrategy(BaseUserTurnStopStrategy):
+    """Ends at once a turn whose end is proposed, also one without words (a cough, a filler that was dropped).
 
-    Pipecat's own strategy for turns decided elsewhere waits for a transcript; here none will come, because a stop is
-    proposed only after the last transcript of a turn.
+    Pipecat's own strategy for turns decided elsewhere waits for a transcript; here none will come, because an end is
+    proposed only after the last transcript of a turn. It stands behind Pipecat's, which goes first where it can.
     """
 
-    _words = False
-
-    async def handle_user_turn_started(self) -> None:
-        """Begin with no words."""
-        self._words = False
-
     async def process_frame(self, frame: Frame) -> ProcessFrameResult:
-        """Watch for words, and for the end of the turn."""
-        if isinstance(frame, TranscriptionFrame):
-            self._words = True
-        elif isinstance(frame, ProposedUserStoppedSpeakingFrame) and not self._words:
+        """Obey."""
+        if isinstance(frame, ProposedUserStoppedSpeakingFrame):
             await self.trigger_user_turn_stopped()
         return ProcessFrameResult.CONTINUE
 
 
-def user_turn_strategies(*, enable_interruptions: bool = True) -> ExternalUserTurnStrategies:
-    """Return the strategies that :class:`~pipecat_pyai.PyAISTTService` recommends when PyAI owns the turn."""
-    strategies = ExternalUserTurnStrategies(enable_interruptions=enable_interruptions)
-    strategies.stop = [*(strategies.stop or []), WordlessUserTurnStopStrategy()]
+def user_turn_strategies(
+    *, enable_interruptions: bool = True, match_policy: EagerMatchPolicy | None = None
+) -> ExternalUserTurnStrategies:
+    """Return the strategies that obey proposed turns, and answer predicted ends of turns early where there are any.
+
+    PyAI's services recommend them by themselves; pass them to the aggregator to change them.
+    """
+    strategies = EagerUserTurnStrategies(match_policy=match_policy, enable_interruptions=enable_interruptions)
+    strategies.stop = [*(strategies.stop or []), ProposedUserTurnStopStrategy()]
     return strategies
+
+
+def turn_policy(turns: TurnPolicy | None, vad_force_turn_endpoint: bool | None) -> TurnPolicy:
+    """Return who ends turns. Raises ConfigurationError where the two arguments contradict each other."""
+    if vad_force_turn_endpoint is None:
+        return turns or TurnPolicy()
+    if turns is None:
+        return TurnPolicy(authority="framework" if vad_force_turn_endpoint else "cue")
+    if vad_force_turn_endpoint is not (turns.authority == "framework"):
+        raise ConfigurationError(
+            f"vad_force_turn_endpoint={vad_force_turn_endpoint} contradicts turns: authority={turns.authority!r}",
+            code="invalid_option",
+            hint="Leave vad_force_turn_endpoint out",
+        )
+    return turns
