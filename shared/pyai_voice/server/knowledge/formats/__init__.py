@@ -1,0 +1,1 @@
+"""Kinds of files: each module turns one kind into blocks, or refuses it."""
