@@ -48,6 +48,8 @@ class Wishes:
     """Everything that was committed is answered: close."""
     redial: bool = False
     """New options need a new connection, as soon as nobody speaks."""
+    question: str = ""
+    """Ask for the final transcript once everything is sent, because the open turn is overdue: the reason."""
     unanswered: bool = False
     """The oldest commit has already cost one connection."""
     suspect: bool = False
@@ -82,6 +84,13 @@ class Conversation:
         self._asked_at: float | None = None
         self._endpointed_at: float | None = None
         self._last: HearEvent | None = None
+        self._abandoned: asyncio.Future[PyAIError] = asyncio.get_running_loop().create_future()
+
+    def abandon(self, error: PyAIError) -> None:
+        """End this conversation: its open utterance was ended without it, and what it still says would repeat that."""
+        self._machine.hang_up()
+        if not self._abandoned.done():
+            self._abandoned.set_result(error)
 
     async def run(self) -> PyAIError | None:
         """Converse until it ends; return why, None where the stream is finished. Leaves no task behind."""
@@ -156,6 +165,9 @@ class Conversation:
                 await self._link.send(message)
             backlog = self._journal.unsent > self._backlog
             match item := self._journal.next(self._largest):
+                case None if self._wishes.question:
+                    self._machine.commit(self._wishes.question)
+                    self._wishes.question = ""
                 case None:
                     await self._rest()
                 case Mark():
@@ -177,7 +189,9 @@ class Conversation:
 
     async def _guard(self) -> None:
         while not self._wishes.finished:
-            await asyncio.sleep(_TICK)
+            await asyncio.wait([self._abandoned], timeout=_TICK)
+            if self._abandoned.done():
+                raise self._abandoned.result()
             self._check_connection(_now())
             self._check_answers(_now())
             if not (self._machine.speaking or self._journal.marks):
@@ -195,17 +209,12 @@ class Conversation:
             self._check_silence()
 
     def _check_silence(self) -> None:
-        """Nothing heard for long: is the connection mute, or is there nothing to say?"""
+        """Nothing heard for long: give the connection up, once, if somebody spoke meanwhile."""
         self._heard_at = _now()  # look again after another such silence
         tail = self._journal.tail(self._size(_IDLE_KEPT))
         if not self._wishes.suspect and loud_seconds(tail, self._journal.format) > _LOUD:
             self._wishes.suspect = True
             raise StalledError(f"Speech was sent for {self._options.silence_from_server:g} s and nothing came back")
-        if self._machine.speaking:  # an utterance must not stay open: have it settled
-            if self._journal.mark():
-                self._wishes.wake.set()
-            else:
-                self._close("silence")
 
     def _check_answers(self, now: float) -> None:
         if self._endpointed_at is not None and now - self._endpointed_at > _FINAL_DUE:
@@ -214,7 +223,10 @@ class Conversation:
         if self._asked_at is None or now - max(self._asked_at, self._heard_at) < self._options.commit_answer:
             return
         if self._wishes.unanswered:  # asked twice, on two connections: go on without an answer
+            spoken = self._machine.speaking
             self._close("no_answer")
+            if spoken:
+                self.abandon(StalledError("A commit was not answered on two connections"))
             return
         self._wishes.unanswered = True
         raise StalledError(f"The commit was not answered within {self._options.commit_answer:g} s")

@@ -11,20 +11,25 @@ the messages mean is :class:`~pyai_voice.protocol.hear.client.HearClient`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Self
 
 from .audio import AudioFormat, SampleAligner, peak
 from .backoff import HOLD_OFF, Outage
 from .conversation import Conversation, Wishes
-from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError
+from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError, StalledError
 from .events import AudioLost, Connected, Disconnected, HearEvent, Problem, Transcript, TurnEnded
 from .journal import Journal
 from .link import Connect, Link, websocket
+from .loudness import Loudness
 from .options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnPolicy
 from .protocol.hear.client import HearClient
 from .protocol.hear.wire import STREAM_PATH, connect_query
+from .turns import Overdue, TurnKeeper
 
 __all__ = ["HearStream"]
+
+_logger = logging.getLogger(__name__)
 
 _MESSAGE = 0.04
 """Seconds of audio in a message while an utterance is open."""
@@ -38,6 +43,10 @@ _SOUND = 300
 """Sample value from which on a sound may be speech; more than the noise of a quiet line."""
 _QUEUE = 1000
 """Events that may wait to be read; partial transcripts beyond it are dropped, more than that ends the stream."""
+_RESERVE = 20
+"""Room for what must still be told then: how the open turn ends."""
+_TICK = 0.25
+"""Seconds between two looks at an open turn."""
 
 
 class HearStream:
@@ -63,6 +72,9 @@ class HearStream:
         self._link_options = link or LinkOptions()
         self._connect = connect
         self._machine = HearClient(self.options)
+        self._keeper = TurnKeeper(self.options)
+        self._loudness: Loudness | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._journal = Journal(self.format, self._link_options.journal)
         self._aligner = SampleAligner()
         self._message, self._quiet_message, self._onset_message, self._onset = map(
@@ -71,7 +83,7 @@ class HearStream:
         self._onset_until = 0
         self._outage = Outage(self._link_options)
         self._wishes = Wishes()
-        self._events: asyncio.Queue[HearEvent | None] = asyncio.Queue(_QUEUE + 1)
+        self._events: asyncio.Queue[HearEvent | None] = asyncio.Queue(_QUEUE + _RESERVE + 1)
         self._task: asyncio.Task[None] | None = None
         self._conversation: Conversation | None = None
         self._failure: BaseException | None = None
@@ -89,6 +101,11 @@ class HearStream:
     def start(self) -> None:
         """Connect in the background now, before the first audio."""
         if self._task is None and self._taking:
+            turns = self.options.turns
+            _logger.info(
+                "Hear: %s ends turns (deadline %g s, watchdog %g s)", turns.authority, turns.deadline, turns.watchdog
+            )
+            self._measure()
             self._task = asyncio.create_task(self._run(), name="pyai-hear")
 
     def send_audio(self, pcm: bytes) -> None:
@@ -102,6 +119,8 @@ class HearStream:
             self.start()
         pcm = self._aligner.feed(pcm)
         self._lost += self._journal.append(pcm)
+        if self._loudness is not None:
+            self._loudness.feed(pcm)
         if self._journal.unsent < self._worth_sending(pcm):
             return
         if self._conversation is None or not self._conversation.send_waiting():
@@ -132,14 +151,17 @@ class HearStream:
         """Change options (names of HearOptions), now or later: every connection gets them whole.
 
         What an open connection cannot take makes a new one, dialled as soon as nobody speaks. Raises
-        ConfigurationError for a wrong value and for another sample rate.
+        ConfigurationError for a wrong value, for another sample rate and for another authority over turns.
         """
         options = self.options.replace(**changes)
         if options.sample_rate != self.options.sample_rate:
             raise ConfigurationError("sample_rate cannot change on a live stream", hint="Open a new stream")
+        if options.turns.authority != self.options.turns.authority:
+            raise ConfigurationError("turns.authority cannot change on a live stream", hint="Open a new stream")
         self._wishes.redial |= _needs_new_connection(self.options, options)
         self.options = options
         self._machine.configure(options)
+        self._keeper.configure(options)
         self._wishes.wake.set()
 
     async def drain(self, deadline: float = 5.0) -> None:
@@ -197,13 +219,15 @@ class HearStream:
     def _settle_accounts(self) -> None:
         """Leave no utterance open, and tell what was never sent."""
         if self._machine.speaking or self._journal.marks:
-            self._give_up("closed")
+            self._give_up("closed", committed=bool(self._journal.marks))
         if self._journal.unsent and (self._failure or self._draining):
             self._deliver(AudioLost(self.format.seconds(self._journal.unsent)))
 
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
+            if self._timer is not None:
+                self._timer.cancel()
             self._events.put_nowait(None)
 
     async def _connection(self) -> PyAIError | None:
@@ -229,6 +253,7 @@ class HearStream:
         self._machine.open(self.format.seconds(self._journal.start))
         self._machine.configure(self.options)  # they may have changed during the dial
         self._wishes.redial = _needs_new_connection(dialled, self.options)
+        self._wishes.question = ""
         if self._lost:
             self._deliver(AudioLost(self.format.seconds(self._lost)))
             self._lost = 0
@@ -251,20 +276,70 @@ class HearStream:
         self._deliver(Disconnected(error))
         await asyncio.sleep(wait)
 
-    def _give_up(self, reason: str) -> None:
-        for event in self._machine.give_up(reason, self._journal.sent_seconds):
+    def _give_up(self, reason: str, *, committed: bool = True) -> None:
+        for event in self._machine.give_up(reason, self._journal.sent_seconds, committed):
             self._deliver(event)
 
     def _deliver(self, event: HearEvent) -> None:
+        """Take account of an event and queue it. Never waits, never raises."""
         if isinstance(event, TurnEnded):
             if event.committed:
                 self._journal.answered()
             self._journal.confirm(self.format.size(event.at))
+            self._wishes.question = ""
             self._wishes.finished = self._draining and not self._journal.marks
-        if self._events.qsize() < _QUEUE:
+        self._queue(event)
+        self._keeper.take(event, _now())
+        self._watch()
+
+    def _queue(self, event: HearEvent) -> None:
+        waiting = self._events.qsize()
+        if waiting < _QUEUE:
             self._events.put_nowait(event)
-        elif self._taking and (not isinstance(event, Transcript) or event.final):
-            raise ConfigurationError("The events of this Hear stream are not being read", code="events_not_read")
+        elif not isinstance(event, Transcript) or event.final:
+            if waiting < _QUEUE + _RESERVE:
+                self._events.put_nowait(event)
+            self._fail(ConfigurationError("The events of this Hear stream are not being read", code="events_not_read"))
+
+    def _fail(self, error: PyAIError) -> None:
+        if self._taking and self._task is not None:
+            self._taking, self._failure = False, error
+            self._machine.hang_up()
+            self._task.cancel()
+
+    # -- the open turn ------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        """Begin to measure the caller's silence where somebody needs it."""
+        if self._loudness is None and self.options.turns.authority == "cue":
+            self._loudness = Loudness(self.format)
+
+    def _watch(self) -> None:
+        """Come back to look at the open turn."""
+        if self._keeper.open and self._timer is None and not self._ended:
+            self._timer = asyncio.get_running_loop().call_later(_TICK, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        overdue = self._keeper.decide(_now(), self._loudness.quiet if self._loudness else 0.0)
+        if overdue is not None:
+            self._hurry(overdue)
+        self._watch()
+
+    def _hurry(self, overdue: Overdue) -> None:
+        """Have an overdue turn ended by the service, else end it here: what followed its words is sent again."""
+        if overdue.step == "ask":
+            if not self._journal.marks:  # else the answer to a commit will end it
+                self._wishes.question = overdue.reason
+                self._wishes.wake.set()
+            return
+        self._give_up(overdue.reason, committed=False)
+        if self._conversation is not None:
+            self._conversation.abandon(StalledError(f"A turn was not ended at its {overdue.reason}"))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _needs_new_connection(old: HearOptions, new: HearOptions) -> bool:

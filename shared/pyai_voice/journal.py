@@ -38,6 +38,7 @@ class Journal:
         self.marks: deque[Mark] = deque()
         """Commits that are not answered yet, oldest first."""
         self._confirmed = 0
+        self._reached = 0
         self._capacity = audio_format.size(seconds)
         self._audio = bytearray()
 
@@ -77,6 +78,7 @@ class Journal:
             return None
         piece = bytes(memoryview(self._audio)[self.cursor - self.start : stop - self.start])
         self.cursor = stop
+        self._reached = max(self._reached, stop)
         return piece
 
     def answered(self) -> None:
@@ -85,8 +87,8 @@ class Journal:
             self.marks.popleft()
 
     def confirm(self, position: int) -> None:
-        """Let go of the audio before ``position``: it is in a final transcript (never more than was sent)."""
-        self._confirmed = max(self._confirmed, min(position, self.cursor))
+        """Let go of the audio before ``position``: it is in a final transcript (never more than was ever sent)."""
+        self._confirmed = max(self._confirmed, min(position, self._reached))
         self._drop(self._confirmed)
 
     def forget_sent(self, keep: int) -> None:

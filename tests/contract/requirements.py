@@ -274,6 +274,23 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "Q-04",
+        "A client with grounding that never comes says so once in the life of a stream, and goes on.",
+        (
+            "core/test_hear_client.py::test_grounding_that_the_server_warns_of_is_one_problem",
+            "core/test_hear_client.py::test_grounding_that_two_finals_with_words_come_without_is_one_problem",
+            "core/test_turn_policy.py::test_grounding_that_never_comes_is_one_problem_and_the_stream_goes_on",
+        ),
+    ),
+    Requirement(
+        "Q-05",
+        "A client tells confidence and backchannel of the older wire's turn.end with the end of its utterance.",
+        (
+            "core/test_hear_client.py::test_only_the_older_wire_has_a_verdict",
+            "core/test_turn_policy.py::test_what_the_older_wire_thinks_of_a_turn_is_told",
+        ),
+    ),
+    Requirement(
         "S-01",
         "A client sends response_format always, and speed, seed and temperature only when set.",
         (
@@ -346,5 +363,51 @@ REQUIREMENTS = (
         "O-18",
         "Old names of the label and of the key are refused in the address.",
         ("core/test_omni_wire.py::test_old_names_of_label_and_key_are_refused_in_the_address",),
+    ),
+    Requirement(
+        "T-01",
+        "No turn stays open beyond its watchdog, whoever ends turns, with a connection and without.",
+        (
+            "core/test_turn_policy.py::test_at_its_watchdog_a_turn_is_ended_by_the_service_whoever_has_the_word",
+            "core/test_turn_policy.py::test_the_watchdog_watches_while_there_is_no_connection",
+        ),
+    ),
+    Requirement(
+        "T-02",
+        "Only where Cue ends turns, a turn ends at its deadline when the caller and the service are silent.",
+        (
+            "core/test_turn_policy.py::test_where_another_has_the_word_there_is_no_deadline",
+            "core/test_turn_policy.py::test_where_cue_has_the_word_its_silence_has_a_deadline",
+            "core/test_turn_policy.py::test_while_the_caller_speaks_there_is_no_deadline",
+        ),
+    ),
+    Requirement(
+        "T-03",
+        "A turn that is ended without the service keeps its words; what followed them is sent again.",
+        (
+            "core/test_turn_policy.py::"
+            "test_without_an_answer_the_turn_ends_with_its_words_and_what_followed_them_is_sent_again",
+        ),
+    ),
+    Requirement(
+        "T-04",
+        "Only an answer to the program's own commit is committed, and each of its commits gets one.",
+        (
+            "core/test_hear_client.py::test_an_answer_to_our_own_question_is_not_the_programs",
+            "core/test_turn_policy.py::test_a_commit_of_the_program_is_answered_although_the_watchdog_ended_its_turn",
+        ),
+    ),
+    Requirement(
+        "T-05",
+        "Who ends turns is chosen once for a stream, and logged.",
+        ("core/test_turn_policy.py::test_the_authority_is_named_in_the_log_and_stays",),
+    ),
+    Requirement(
+        "T-06",
+        "A stream that is closed or fails ends its open turn first.",
+        (
+            "core/test_turn_policy.py::test_a_stream_that_ends_ends_its_turn",
+            "core/test_turn_policy.py::test_a_stream_that_fails_ends_its_turn",
+        ),
     ),
 )

@@ -21,6 +21,7 @@ from pyai_voice.events import (
     Transcript,
     TurnEnded,
     Usage,
+    Verdict,
 )
 from pyai_voice.options import CueOptions, HearOptions
 from pyai_voice.protocol.hear.client import HearClient
@@ -323,6 +324,98 @@ def test_legacy_names_mean_the_same() -> None:
     assert events[3].endpointed and not events[3].final  # type: ignore[union-attr]
 
 
+@pytest.mark.conforms("Q-05")
+def test_only_the_older_wire_has_a_verdict() -> None:
+    turn_end = {"type": "turn.end", "confidence": 1.5, "backchannel_prob": "?", "endpoint_reason": "silence"}
+    said = {"type": "transcript.partial", "text": "mhm"}
+    events = told(machine(), said, turn_end, {"type": "transcript.final", "text": "mhm"}, said)
+    assert [event.verdict for event in events if isinstance(event, Transcript)] == [
+        None,
+        Verdict(1.0),
+        Verdict(1.0),
+        None,
+    ]
+    assert ends(events)[0].verdict == Verdict(1.0)
+    assert ends(told(machine(), speech_final("hi"), final("hi")))[0].verdict is None
+
+
+def problems(events: list[HearEvent]) -> list[str]:
+    return [event.error.code for event in events if isinstance(event, Problem)]
+
+
+GROUNDED = {"cue": CueOptions(grounding=True)}
+WARNING = {"type": "config_ack", "warnings": ["grounding_inactive"]}
+
+
+@pytest.mark.conforms("Q-04")
+def test_grounding_that_the_server_warns_of_is_one_problem() -> None:
+    client = machine(**GROUNDED)
+    events = told(client, WARNING, WARNING, final("a", "u_1"), final("b", "u_2"), final("c", "u_3"))
+    client.open(0.0)
+    assert problems([*events, *told(client, WARNING)]) == ["grounding_inactive"]
+
+
+@pytest.mark.conforms("Q-04")
+def test_grounding_that_two_finals_with_words_come_without_is_one_problem() -> None:
+    client = machine(**GROUNDED)
+    first = told(client, final("", "u_0"), speech_final("a", "u_1"), final("a", "u_1"), final("", "u_2"))
+    second = told(client, speech_final("b", "u_3"), partial("c", "u_4"))  # its final never comes
+    assert problems(first) == []
+    assert problems(second) == ["grounding_inactive"]
+    assert problems(told(client, final("c", "u_4"), WARNING, final("d", "u_5"), final("e", "u_6"))) == []
+
+
+def test_turns_that_we_end_ourselves_do_not_tell_of_grounding() -> None:
+    client = machine(**GROUNDED)
+    for number in range(4):
+        assert problems([*told(client, partial("a", f"u_{number}")), *client.give_up("closed", 1.0)]) == []
+
+
+def test_grounding_that_came_once_is_active() -> None:
+    client = machine(**GROUNDED)
+    told(client, final("a", "u_1", grounding=[]))
+    assert problems(told(client, WARNING, *(final("b", f"v_{number}") for number in range(4)))) == []
+
+
+def test_without_grounding_wanted_nobody_complains() -> None:
+    assert problems(told(machine(), WARNING, *(final("b", f"v_{number}") for number in range(4)))) == []
+
+
+@pytest.mark.conforms("T-04")
+def test_an_answer_to_our_own_question_is_not_the_programs() -> None:
+    client = machine()
+    client.commit("deadline")
+    client.commit()
+    assert client.commits == 1
+    events = told(client, partial("a"), final("a"), final("", "u_2"))
+    assert [(event.reason, event.committed, event.text) for event in ends(events)] == [
+        ("deadline", False, "a"),
+        ("client_commit", True, ""),
+    ]
+    assert not any(event.committed for event in events if isinstance(event, Transcript))
+
+
+def test_an_answer_to_a_question_about_a_turn_that_is_over_is_no_event() -> None:
+    client = machine()
+    client.commit("watchdog")
+    assert ends(told(client, partial("a"), final("a", reason="endpoint")))[0].reason == "endpoint"
+    assert told(client, final("", "u_2")) == []
+    assert told(client, final("b", "u_3"))[-1] == TurnEnded("u2", "client_commit", SENT, False, "b")
+
+
+def test_a_turn_that_was_ended_without_the_connection_is_not_heard_of_again() -> None:
+    client = machine()
+    client.commit()
+    told(client, partial("a", t_ms=500), partial("A.", t_ms=700))
+    assert client.give_up("deadline", 9.0, committed=False)[-1] == TurnEnded("u1", "deadline", 0.5, False, "A.")
+    assert client.give_up("deadline", 9.0, committed=False) == []
+    assert client.commits == 1
+    client.hang_up()
+    assert told(client, partial("a"), final("a")) == []
+    client.open(0.5)
+    assert finals(told(client, final("b"))) == ["b"]
+
+
 def test_legacy_utterance_ids_do_not_hide_the_next_utterance() -> None:
     line = {"type": "transcript.final", "text": "again", "endpoint_reason": "silence", "utterance_id": "x"}
     assert finals(told(machine(), line, line)) == ["again", "again"]
@@ -335,10 +428,10 @@ def test_usage_is_reported_where_it_is_a_number() -> None:
 def test_giving_up_ends_the_turn_with_the_words_known() -> None:
     client = machine()
     client.commit()
-    told(client, partial("hello wor"))
+    told(client, partial("hello wor", t_ms=3500), partial("Hello wor.", t_ms=3900))
     events = client.give_up("no_answer", 4.0)
-    assert finals(events) == ["hello wor"]
-    assert ends(events) == [TurnEnded("u1", "no_answer", 4.0, True, "hello wor")]
+    assert finals(events) == ["Hello wor."]
+    assert ends(events) == [TurnEnded("u1", "no_answer", 3.5, True, "Hello wor.")]
     assert [type(event) for event in client.give_up("no_answer", 5.0)] == [TurnEnded]
     assert client.commits == 0
 

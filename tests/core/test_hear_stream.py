@@ -322,22 +322,6 @@ async def test_speech_without_any_answer_gives_the_connection_up_once() -> None:
         assert len(server.peers) == 2
 
 
-async def test_an_utterance_that_the_server_forgets_is_settled() -> None:
-    async def forgets(peer: Peer) -> None:
-        await peer.hear_audio(32000)
-        await peer.say(type="partial", text="hello", utterance_id="u", t_ms=900)
-        await peer.hear_commit()
-        await peer.final("")
-        await stay(peer)
-
-    async with scripted(forgets) as server:
-        async with HearStream(server.endpoint, link=LinkOptions(silence_from_server=0.3)) as stream:
-            stream.send_audio(bytes(64000))  # silence
-            ended = await until(stream, TurnEnded)
-    assert isinstance(ended, TurnEnded)
-    assert ended.committed
-
-
 async def test_a_half_open_connection_is_found_by_its_missing_pong() -> None:
     async def freeze(peer: Peer) -> None:
         await peer.hear_audio(32000)

@@ -10,27 +10,30 @@ Rules, with their source in PyAI's protocol (Hear streaming, "Ordering and compl
 * one final for each utterance; ``speech_final`` is promoted when its ``final`` does not come;
 * only a final whose reason is absent, ``commit`` or ``client_commit`` answers a commit, also when it is empty;
 * a partial replaces the one before; what comes late for an utterance that is over is dropped;
-* after ``unknown_message_type`` a refused commit is sent once more under its older name.
+* after ``unknown_message_type`` a refused commit is sent once more under its older name;
+* grounding that was asked for and never comes is one problem in the life of the stream, and not an error.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from ...errors import service_error
 from ...events import (
     ConfigAcknowledged,
-    Grounding,
     HearEvent,
-    Passage,
     Problem,
     SpeechStarted,
     Transcript,
     TurnEnded,
     Usage,
+    Verdict,
 )
 from ...options import HearOptions
+from ...words import same_words
+from .cue import GroundingReader, read_verdict
 from .wire import (
     COMMIT,
     COMMIT_ALIAS,
@@ -79,6 +82,7 @@ class _Ending:
     """Seconds of speech (``audio_ms``)."""
     wire_id: str
     language: str | None
+    verdict: Verdict | None = None
 
 
 class HearClient:
@@ -88,17 +92,23 @@ class HearClient:
 
     def __init__(self, options: HearOptions) -> None:
         self.options = options
-        self.commits = 0
-        """How many commits this connection has not answered yet."""
+        self._asked: deque[str] = deque()
+        """Commits that this connection has not answered: "" for the program's, else our own reason."""
+        self._deaf = False
         self._base = 0.0
         self._count = 0
         self._heard_to = 0.0
         self._utterance: _Utterance | None = None
         self._finished: dict[str, None] = {}
-        self._passages: tuple[Passage, ...] | None = None
+        self._grounding = GroundingReader()
         self._endpointing: float | None = None
         self._aliased = 0
         self._outgoing: list[str] = []
+
+    @property
+    def commits(self) -> int:
+        """How many of the program's commits this connection has not answered yet."""
+        return self._asked.count("")
 
     @property
     def speaking(self) -> bool:
@@ -113,7 +123,8 @@ class HearClient:
     def open(self, base: float) -> None:
         """Begin a connection whose audio starts at ``base`` seconds of the stream."""
         self._base = base
-        self.commits = 0
+        self._deaf = False
+        self._asked.clear()
         self._aliased = 0
         self._finished.clear()
         self._outgoing = []
@@ -128,10 +139,18 @@ class HearClient:
         if changed:
             self._outgoing.append(encode({"type": "config", **changed}))
 
-    def commit(self) -> None:
-        """Ask for the final transcript of the audio sent so far."""
-        self.commits += 1
+    def commit(self, reason: str = "") -> None:
+        """Ask for the final transcript of the audio sent so far.
+
+        With a ``reason`` the question is our own, not the program's: the turn that its answer ends has this reason and
+        is not ``committed``; where no turn is open, the answer is no event.
+        """
+        self._asked.append(reason)
         self._outgoing.append(COMMIT)
+
+    def hang_up(self) -> None:
+        """Hear nothing more from this connection: its open utterance has been ended without it."""
+        self._deaf = True
 
     def data_to_send(self) -> list[str]:
         """Return the messages to send now, in order; each is returned once."""
@@ -144,7 +163,7 @@ class HearClient:
         Binary messages, broken JSON and unknown types give no event.
         """
         fields = read_object(message)
-        if fields is None:
+        if fields is None or self._deaf:
             return []
         kind = text_of(fields, "type")
         legacy = kind in LEGACY_TYPES
@@ -156,7 +175,7 @@ class HearClient:
             case "final":
                 return self._final(fields, sent, legacy)
             case "config_ack" | "session.created":
-                return [self._acknowledged(fields)]
+                return self._acknowledged(fields)
             case "usage":
                 seconds = number(fields, "audio_seconds") or number(fields, "active_audio_seconds")
                 return [] if seconds is None else [Usage(seconds)]
@@ -169,13 +188,22 @@ class HearClient:
         """Promote a ``speech_final`` whose ``final`` did not come, e.g. because the connection is gone."""
         if self._utterance is None or self._utterance.ending is None:
             return []
-        return self._finish(self._utterance.ending)
+        ending = self._utterance.ending
+        return [*self._miss_grounding(ending), *self._finish(ending, self._take_answer(ending.reason))]
 
-    def give_up(self, reason: str, at: float) -> list[HearEvent]:
-        """Answer our oldest commit ourselves, with the words known now: no answer will come."""
-        text = self._utterance.text if self._utterance else ""
-        self.commits += not self.commits
-        return self._finish(_Ending(text, reason, max(at, self._heard_to), None, "", self.options.language), True)
+    def give_up(self, reason: str, at: float, committed: bool = True) -> list[HearEvent]:
+        """End the open utterance ourselves, with the words known now, at the audio position of the last of them.
+
+        With ``committed`` this answers the program's oldest commit, also where no utterance is open (at ``at``).
+        """
+        utterance = self._utterance
+        if utterance is None and not committed:
+            return []
+        if committed and "" in self._asked:
+            self._asked.remove("")
+        at = utterance.grown if utterance else max(at, self._heard_to)
+        text = utterance.text if utterance else ""
+        return self._finish(_Ending(text, reason, at, None, "", self.options.language), "" if committed else None)
 
     def _partial(self, fields: dict[str, Any], sent: float, legacy: bool) -> list[HearEvent]:
         stable, active = text_of(fields, "stable_text"), text_of(fields, "active_text")
@@ -210,45 +238,59 @@ class HearClient:
             start=start,
             end=end,
             language=ending.language,
+            verdict=ending.verdict,
         )
-        return [*events, *self._ground(fields, self._utterance.name), words]
+        return [*events, *self._grounding.read(fields, self._utterance.name), words]
 
     def _final(self, fields: dict[str, Any], sent: float, legacy: bool) -> list[HearEvent]:
         if self._is_over(fields, legacy):
             return []
-        utterance = self._utterance
-        said = utterance.ending.text if utterance and utterance.ending else ""
-        name = utterance.name if utterance else f"u{self._count + 1}"
-        return [*self._ground(fields, name), *self._finish(self._ending(fields, sent, legacy, said))]
+        before = self._utterance.ending if self._utterance else None
+        ending = self._ending(fields, sent, legacy, before.text if before else "")
+        if before:
+            ending = replace(ending, verdict=ending.verdict or before.verdict)
+        name = self._utterance.name if self._utterance else f"u{self._count + 1}"
+        grounding = [*self._grounding.read(fields, name), *self._miss_grounding(ending)]
+        return [*grounding, *self._finish(ending, self._take_answer(ending.reason))]
 
-    def _finish(self, ending: _Ending, committed: bool = False) -> list[HearEvent]:
-        committed = committed or (ending.reason in COMMIT_REASONS and self.commits > 0)
-        self.commits -= committed
+    def _miss_grounding(self, ending: _Ending) -> list[HearEvent]:
+        return self._grounding.miss() if ending.text and self.options.cue.grounding else []
+
+    def _take_answer(self, reason: str) -> str | None:
+        """Return whose commit a final with this reason answers: "" the program's, else our own; None: nobody's."""
+        return self._asked.popleft() if self._asked and reason in COMMIT_REASONS else None
+
+    def _finish(self, ending: _Ending, answers: str | None) -> list[HearEvent]:
+        if answers and not ending.text and self._utterance is None:
+            return []  # the turn that we asked about is over already
         events = self._grow(ending.text, ending.at) if ending.text else []
         utterance = self._utterance or self._begin(ending.at)
+        committed = answers == ""
         if ending.text:
-            start, end = self._bounds(utterance, ending)
-            events.append(
-                Transcript(
-                    ending.text,
-                    utterance.name,
-                    final=True,
-                    endpointed=True,
-                    committed=committed,
-                    stable=ending.text,
-                    start=start,
-                    end=end,
-                    language=ending.language,
-                )
-            )
-        reason = ending.reason or "commit"
-        events.append(TurnEnded(utterance.name, reason, ending.at, committed, ending.text))
+            events.append(self._definitive(utterance, ending, committed))
+        reason = answers or ending.reason or "commit"
+        events.append(TurnEnded(utterance.name, reason, ending.at, committed, ending.text, ending.verdict))
         self._close(ending)
         return events
 
+    def _definitive(self, utterance: _Utterance, ending: _Ending, committed: bool) -> Transcript:
+        start, end = self._bounds(utterance, ending)
+        return Transcript(
+            ending.text,
+            utterance.name,
+            final=True,
+            endpointed=True,
+            committed=committed,
+            stable=ending.text,
+            start=start,
+            end=end,
+            language=ending.language,
+            verdict=ending.verdict,
+        )
+
     def _close(self, ending: _Ending) -> None:
         self._utterance = None
-        self._passages = None
+        self._grounding.close()
         self._heard_to = max(self._heard_to, ending.at)
         if ending.wire_id:
             self._finished[ending.wire_id] = None
@@ -267,7 +309,7 @@ class HearClient:
         if utterance is None:
             utterance = self._begin(at)
             events.append(SpeechStarted(utterance.name, utterance.started))
-        grown = utterance.grown if _same_words(text, utterance.text) else at
+        grown = utterance.grown if same_words(text, utterance.text) else at
         self._utterance = replace(utterance, text=text, grown=grown)
         return events
 
@@ -280,6 +322,7 @@ class HearClient:
             speech=None if speech is None else speech / 1000,
             wire_id="" if legacy else text_of(fields, "utterance_id"),
             language=text_of(fields, "language") or self.options.language,
+            verdict=read_verdict(fields),
         )
 
     def _bounds(self, utterance: _Utterance, ending: _Ending) -> tuple[float, float]:
@@ -299,26 +342,21 @@ class HearClient:
     def _is_over(self, fields: dict[str, Any], legacy: bool) -> bool:
         return not legacy and text_of(fields, "utterance_id") in self._finished
 
-    def _ground(self, fields: dict[str, Any], name: str) -> list[HearEvent]:
-        passages = tuple(_passage(item) for item in items_of(fields, "grounding")[:3])
-        if passages == self._passages or "grounding" not in fields:
-            return []
-        self._passages = passages
-        return [Grounding(passages, name)]
-
-    def _acknowledged(self, fields: dict[str, Any]) -> ConfigAcknowledged:
+    def _acknowledged(self, fields: dict[str, Any]) -> list[HearEvent]:
         endpointing = number(fields, "endpointing_ms")
         if endpointing is not None:
             self._endpointing = endpointing / 1000
-        return ConfigAcknowledged(
+        acknowledged = ConfigAcknowledged(
             endpointing_ms=None if endpointing is None else round(endpointing),
             warnings=tuple(map(str, items_of(fields, "warnings"))),
             session_id=text_of(fields, "session_id") or None,
         )
+        warned = self._grounding.warn(acknowledged.warnings) if self.options.cue.grounding else []
+        return [acknowledged, *warned]
 
     def _error(self, fields: dict[str, Any]) -> list[HearEvent]:
         code, said = error_of(fields)
-        if code == "unknown_message_type" and self._aliased < self.commits:
+        if code == "unknown_message_type" and self._aliased < len(self._asked):
             self._aliased += 1
             self._outgoing.append(COMMIT_ALIAS)
             return []
@@ -328,13 +366,3 @@ class HearClient:
 def _changeable(options: HearOptions) -> dict[str, int | bool | None]:
     """Return what a config message can change, as on the wire."""
     return {"endpointing_ms": options.endpointing_ms, "grounding": options.cue.grounding}
-
-
-def _passage(item: Any) -> Passage:
-    fields = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
-    return Passage(text_of(fields, "content"), number(fields, "score") or 0.0)
-
-
-def _same_words(left: str, right: str) -> bool:
-    """Tell whether two texts differ in case and punctuation at most."""
-    return [*filter(str.isalnum, left.lower())] == [*filter(str.isalnum, right.lower())]
