@@ -342,29 +342,6 @@ REQUIREMENTS = (
         ("server/test_local_engines.py::test_every_preset_name_speaks",),
     ),
     Requirement(
-        "O-02",
-        "A configure, a digit, a delta, audio and a flush are the golden bytes.",
-        ("core/test_omni_wire.py::test_messages_are_written_byte_by_byte_as_the_golden_ones",),
-    ),
-    Requirement(
-        "O-03",
-        "Caller audio is 0x01 and whole samples; an empty chunk is the tag alone.",
-        ("core/test_omni_wire.py::test_an_empty_chunk_is_a_tag_alone_and_half_a_sample_is_refused",),
-    ),
-    Requirement(
-        "O-05",
-        "Words on 0x02 are a delta or a JSON transcript within the bounds; anything else is refused.",
-        (
-            "core/test_omni_wire.py::test_words_are_plain_or_json",
-            "core/test_omni_wire.py::test_words_beyond_the_bounds_are_refused",
-        ),
-    ),
-    Requirement(
-        "O-18",
-        "Old names of the label and of the key are refused in the address.",
-        ("core/test_omni_wire.py::test_old_names_of_label_and_key_are_refused_in_the_address",),
-    ),
-    Requirement(
         "T-01",
         "No turn stays open beyond its watchdog, whoever ends turns, with a connection and without.",
         (
@@ -409,5 +386,106 @@ REQUIREMENTS = (
             "core/test_turn_policy.py::test_a_stream_that_ends_ends_its_turn",
             "core/test_turn_policy.py::test_a_stream_that_fails_ends_its_turn",
         ),
+    ),
+    Requirement(
+        "O-01",
+        "A client's first message is tagged 0x03: a JSON object of type configure without an event key.",
+        (
+            "core/test_omni_client.py::test_the_first_message_is_a_configure_keyed_on_type_with_what_is_set_and_nothing_else",
+        ),
+    ),
+    Requirement(
+        "O-02",
+        "A configure, a digit, a delta, audio and a flush are the golden bytes.",
+        ("core/test_omni_wire.py::test_messages_are_written_byte_by_byte_as_the_golden_ones",),
+    ),
+    Requirement(
+        "O-03",
+        "Caller audio is 0x01 and whole samples; an empty chunk is the tag alone.",
+        ("core/test_omni_wire.py::test_an_empty_chunk_is_a_tag_alone_and_half_a_sample_is_refused",),
+    ),
+    Requirement(
+        "O-04",
+        "A client reads event first, then type, and passes on what it does not know.",
+        ("core/test_omni_client.py::test_event_is_read_before_type_and_what_is_not_known_is_passed_on",),
+    ),
+    Requirement(
+        "O-05",
+        "Words on 0x02 are a delta or a JSON transcript within the bounds; anything else is refused.",
+        (
+            "core/test_omni_wire.py::test_words_are_plain_or_json",
+            "core/test_omni_wire.py::test_words_beyond_the_bounds_are_refused",
+        ),
+    ),
+    Requirement(
+        "O-06",
+        "The output rate is the announced one; audio before it waits or fails.",
+        (
+            "core/test_omni_client.py::test_an_announcement_that_is_not_known_ends_the_connection",
+            "core/test_omni_client.py::test_audio_before_the_rate_is_announced_waits_for_it",
+            "core/test_omni_client.py::test_audio_whose_rate_is_never_announced_ends_the_connection",
+        ),
+    ),
+    Requirement(
+        "O-08",
+        "On flush or barge_in all undelivered agent audio is dropped; both in a row are one interruption.",
+        (
+            "core/test_omni_client.py::test_a_flush_counts_also_when_no_reply_is_open_any_more",
+            "core/test_omni_client.py::test_a_flush_is_one_interruption_and_nothing_of_the_turn_comes_after_it",
+        ),
+    ),
+    Requirement(
+        "O-09",
+        "A client fails without a confirmation in time and reports a mismatch of tools or voice.",
+        (
+            "core/test_omni_client.py::test_a_confirmation_of_something_else_says_what_was_dropped",
+            "core/test_omni_client.py::test_without_a_confirmation_in_time_the_connection_fails_and_says_what_may_be_dropped",
+        ),
+    ),
+    Requirement(
+        "O-10",
+        "A client takes greeting audio before the confirmation.",
+        ("core/test_omni_client.py::test_a_greeting_is_taken_before_the_confirmation",),
+    ),
+    Requirement(
+        "O-11",
+        "Every tool call is answered exactly once and in time, also an unknown tool and one that fails.",
+        (
+            "core/test_omni_client.py::test_a_tool_call_is_answered_once",
+            "core/test_omni_client.py::test_a_tool_call_that_cannot_be_carried_out_is_answered_at_once",
+            "core/test_omni_client.py::test_a_tool_call_that_fails_is_answered_with_the_error",
+            "core/test_omni_client.py::test_a_tool_call_whose_time_is_up_is_answered_for_it",
+        ),
+    ),
+    Requirement(
+        "O-12",
+        "Call control is told and never answered.",
+        ("core/test_omni_client.py::test_call_control_is_told_and_never_answered",),
+    ),
+    Requirement(
+        "O-13",
+        "The id of a tool call never becomes the id of the call.",
+        ("core/test_omni_client.py::test_the_id_of_a_tool_call_is_not_the_calls",),
+    ),
+    Requirement(
+        "O-14",
+        "audio_position may be keyed on type; every other event keyed on type is unknown.",
+        (
+            "core/test_omni_client.py::test_any_other_event_keyed_on_type_is_unknown",
+            "core/test_omni_client.py::test_the_position_of_the_audio_is_read_under_both_keys",
+        ),
+    ),
+    Requirement(
+        "O-15",
+        "An interrupted reply is cut to what was spoken only where that is how it begins.",
+        (
+            "core/test_omni_client.py::test_a_reply_is_cut_to_what_was_spoken",
+            "core/test_omni_client.py::test_a_reply_is_not_cut_to_what_it_does_not_begin_with",
+        ),
+    ),
+    Requirement(
+        "O-18",
+        "Old names of the label and of the key are refused in the address.",
+        ("core/test_omni_wire.py::test_old_names_of_label_and_key_are_refused_in_the_address",),
     ),
 )
