@@ -20,7 +20,7 @@ from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthori
 from ._arguments import HearSettings, endpoint_of, hear_settings, turn_policy
 from ._memory import CANNOT_TELL
 from ._recordings import Recordings, is_refusal
-from ._refusal import Refusal
+from ._refusal import Refusal, refused
 from ._words import to_api_error
 from .log import logger
 from .stream import SpeechStream
@@ -162,6 +162,11 @@ class STT(stt.STT[Literal["grounding"]]):
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
         self._keyterms = tuple(keyterms)
         self._update_streams({"vocabulary": self._effective.vocabulary})
+
+    def emit(self, event: Literal["grounding", "metrics_collected", "error"], *arguments: Any) -> None:
+        """Tell the listeners; what ends a refused stream is told as an error at which a session closes at once."""
+        final = event == "error" and self._refusal.current() is not None
+        super().emit(event, *(map(refused, arguments) if final else arguments))
 
     def _newest(self) -> list[SpeechStream]:
         return sorted(self._streams, key=lambda stream: stream.opened, reverse=True)

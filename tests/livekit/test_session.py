@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from livekit.agents import APIConnectOptions, CloseReason
+from livekit.agents import APIConnectOptions, APIStatusError, CloseReason, ErrorEvent
+from livekit.agents.stt import STTError
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import pyai
 
@@ -110,14 +111,19 @@ async def test_a_connection_lost_in_mid_utterance_is_one_turn():
             assert not running.closed.done() and running.nothing_more()
 
 
-async def test_a_wrong_key_closes_the_session_after_one_dial():
+async def test_a_wrong_key_closes_the_session_after_one_dial_with_one_error():
     refusals: list[tuple[int, dict[str, str], bytes]] = [(401, {}, b"")] * 9
+    errors: list[ErrorEvent] = []
     async with scripted(stay, refusals=refusals) as server, hear(server) as stt:
         async with call(stt=stt, turn_handling=TURNS) as running, asyncio.timeout(20):
+            running.session.on("error", errors.append)
             running.microphone.speak(1.0)
             event = await running.closed
             assert event.reason is CloseReason.ERROR
             assert server.dials == 1
+    assert [told.error.recoverable for told in errors] == [False]
+    assert isinstance(errors[0].error, STTError) and errors[0].error is event.error
+    assert isinstance(errors[0].error.error, APIStatusError) and errors[0].error.error.status_code == 401
 
 
 async def test_a_long_outage_does_not_make_the_session_deaf():
