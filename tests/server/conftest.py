@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.serving import Running, running
 from pyai_voice.server.settings import Settings
 from tests.server.fakes import fake_engines
+from tests.server.knowledge_servers import emptied, postgres
 
 STREAM = "/v1/audio/transcriptions/stream"
 
@@ -75,3 +76,16 @@ async def until(socket: ClientConnection, kind: str) -> list[dict[str, Any]]:
     while messages[-1]["type"] != kind:
         messages.append(await read(socket))
     return messages
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL with pgvector."""
+    with postgres() as address:
+        yield address
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> str:
+    """The address of a database without a knowledge store."""
+    return emptied(postgres_server)

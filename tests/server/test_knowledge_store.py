@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from pyai_voice.errors import RequestError
 from pyai_voice.server.knowledge import Chunk, Hit, KnowledgeStore, Query, Weights
 from pyai_voice.server.knowledge.embedding import load_embedder
-from pyai_voice.server.knowledge.sqlite import SqliteStore
+from pyai_voice.server.knowledge.opening import open_store
 
 ORG, OTHER = "org_one", "org_two"
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[KnowledgeStore]:
-    opened = await SqliteStore.temporary()
+    where = None if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+    opened = await open_store(where)
     try:
         yield opened
     finally:
@@ -249,7 +250,7 @@ def test_what_goes_in_comes_out(documents: list[list[str]], data: st.DataObject)
 
 
 async def round_trip(documents: list[list[str]], data: st.DataObject) -> None:
-    store = await SqliteStore.temporary()
+    store = await open_store()
     try:
         base = (await store.create_base(ORG, "any")).id
         kept = {await add(store, base, *chunks): chunks for chunks in documents}

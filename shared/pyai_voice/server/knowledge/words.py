@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["COMMON", "telling_words"]
+__all__ = ["COMMON", "plain", "telling_words"]
 
 COMMON = frozenset(
     """
@@ -23,3 +23,8 @@ def telling_words(text: str) -> list[str]:
     """Return the different words of a text in lower case, without the common ones where there are others."""
     words = list(dict.fromkeys(_WORD.findall(text.casefold())))
     return [word for word in words if word not in COMMON] or words
+
+
+def plain(text: str) -> str:
+    """Return the words of a text in lower case with single spaces: without signs that a parser might think about."""
+    return " ".join(_WORD.findall(text.casefold()))
