@@ -65,13 +65,19 @@ class Loudspeaker(io.AudioOutput):
 
 
 class Echo(llm.LLM):
-    """Says back what the user said; ``asked`` has every text it was called with."""
+    """Says back what the user said; ``asked`` has every text it was called with, ``chats`` every whole chat.
 
-    def __init__(self) -> None:
+    With ``tool`` it calls that tool first, once for each text of the user.
+    """
+
+    def __init__(self, tool: str = "") -> None:
         super().__init__()
         self.asked: asyncio.Queue[str] = asyncio.Queue()
+        self.chats: list[list[tuple[str, str]]] = []
+        self.tool = tool
 
     def chat(self, *, chat_ctx: llm.ChatContext, tools=None, conn_options=None, **_: Any) -> llm.LLMStream:
+        self.chats.append([(message.role, message.text_content or "") for message in chat_ctx.messages()])
         return _EchoStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
 
@@ -80,8 +86,13 @@ class _EchoStream(llm.LLMStream):
         assert isinstance(self._llm, Echo)
         said = next((m.text_content or "" for m in reversed(self._chat_ctx.messages()) if m.role == "user"), "")
         self._llm.asked.put_nowait(said)
-        reply = f"You said: {said} Anything else?"
-        self._event_ch.send_nowait(ChatChunk(id="echo", delta=ChoiceDelta(role="assistant", content=reply)))
+        self._event_ch.send_nowait(ChatChunk(id="echo", delta=self._answer(said, self._llm.tool)))
+
+    def _answer(self, said: str, tool: str) -> ChoiceDelta:
+        if tool and self._chat_ctx.items[-1].type == "message":
+            call = llm.FunctionToolCall(name=tool, arguments="{}", call_id="call_1")
+            return ChoiceDelta(role="assistant", tool_calls=[call])
+        return ChoiceDelta(role="assistant", content=f"You said: {said} Anything else?")
 
 
 class Call:
@@ -92,23 +103,29 @@ class Call:
         self.microphone = Microphone()
         self.loudspeaker = Loudspeaker()
         self.closed: asyncio.Future[CloseEvent] = asyncio.get_running_loop().create_future()
-        self._users: asyncio.Queue[ChatMessage] = asyncio.Queue()
+        self._said: dict[str, asyncio.Queue[ChatMessage]] = {"user": asyncio.Queue(), "assistant": asyncio.Queue()}
         session.input.audio = self.microphone
-        session.output.audio = self.loudspeaker
+        if session.tts is not None:
+            session.output.audio = self.loudspeaker
         session.on("conversation_item_added", self._item)
         session.on("close", self._close)
 
     async def user(self, within: float = 15.0) -> ChatMessage:
         """Return the next thing that the session takes for said by the user."""
         async with asyncio.timeout(within):
-            return await self._users.get()
+            return await self._said["user"].get()
+
+    async def reply(self, within: float = 15.0) -> ChatMessage:
+        """Return the next thing that the agent has said."""
+        async with asyncio.timeout(within):
+            return await self._said["assistant"].get()
 
     def nothing_more(self) -> bool:
-        return self._users.empty()
+        return self._said["user"].empty()
 
     def _item(self, event: Any) -> None:
-        if isinstance(event.item, ChatMessage) and event.item.role == "user":
-            self._users.put_nowait(event.item)
+        if isinstance(event.item, ChatMessage) and event.item.role in self._said:
+            self._said[event.item.role].put_nowait(event.item)
 
     def _close(self, event: CloseEvent) -> None:
         if not self.closed.done():
@@ -116,12 +133,12 @@ class Call:
 
 
 @asynccontextmanager
-async def call(**options: Any) -> AsyncIterator[Call]:
+async def call(agent: Agent | None = None, **options: Any) -> AsyncIterator[Call]:
     """Run an AgentSession for as long as the context lasts."""
     options = {"llm": Echo(), "tts": NOT_GIVEN, "vad": None, "aec_warmup_duration": None, **options}
     session = AgentSession(**options)
     running = Call(session)
-    await session.start(Agent(instructions="Echo."), record=False)
+    await session.start(agent or Agent(instructions="Echo."), record=False)
     try:
         yield running
     finally:
