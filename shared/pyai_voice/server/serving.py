@@ -18,12 +18,13 @@ from starlette.middleware import Middleware
 from ..errors import ConfigurationError
 from ..redact import SecretFilter
 from .app import create_app
+from .hear import HearSession
 from .settings import Settings
 
 if TYPE_CHECKING:
     from .engines.load import Engines
 
-__all__ = ["Running", "bind", "on_signal", "running"]
+__all__ = ["Running", "bind", "on_signal", "running", "serving"]
 
 _DRAIN = 2.0
 """Seconds that open streams have for their last words."""
@@ -54,10 +55,11 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let open streams say their last words, cut off those that do not read them, then close everything."""
         state = self._app.state
-        drains = [asyncio.create_task(session.drain()) for session in state.sessions]
+        sessions: set[HearSession] = getattr(state, "sessions", set())
+        drains = [asyncio.create_task(session.drain()) for session in sessions]
         if drains:
             await asyncio.wait(drains, timeout=_DRAIN)
-        for session in state.sessions:
+        for session in sessions:
             state.abort(session.client)
         await super().shutdown(sockets)
 
@@ -117,7 +119,17 @@ async def running(
     """
     settings = settings or Settings()
     app = create_app(engines, settings, middleware)
-    listening = listening or bind()
+    async with serving(app, settings, listening or bind()) as (server, base_url):
+        running_server = Running(app, server, base_url)
+        app.state.abort = running_server.abort
+        yield running_server
+
+
+@asynccontextmanager
+async def serving(
+    app: Starlette, settings: Settings, listening: socket.socket
+) -> AsyncGenerator[tuple[uvicorn.Server, str]]:
+    """Serve any application in the running event loop until the block ends; yields the server and its origin."""
     server = _Server(_config(app, settings), app)
     task = asyncio.create_task(server.serve([listening]))
     task.add_done_callback(lambda _: server.up.set())
@@ -126,9 +138,7 @@ async def running(
         await server.up.wait()
         if task.done():
             await task  # raises why it could not start
-        running_server = Running(app, server, _url(str(address[0]), int(address[1])))
-        app.state.abort = running_server.abort
-        yield running_server
+        yield server, _url(str(address[0]), int(address[1]))
     finally:
         server.should_exit = True
         await task
