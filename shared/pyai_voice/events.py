@@ -79,7 +79,9 @@ class Transcript:
 class TurnPredicted:
     """The caller has probably finished; the service has not decided yet. Only with ``CueOptions.eager``.
 
-    What follows is the final transcript of the utterance, or :class:`PredictionWithdrawn`.
+    It is resolved exactly once, by what comes first of: :class:`PredictionWithdrawn`; the utterance's final transcript,
+    whose words may differ (compare them: there is no withdrawal then); its :class:`TurnEnded` without words. Until
+    then there is no other prediction of the utterance, and after its final there is none.
     """
 
     utterance: str
@@ -92,7 +94,10 @@ class TurnPredicted:
 
 @dataclass(frozen=True, slots=True)
 class PredictionWithdrawn:
-    """The caller went on, or the words changed: forget the :class:`TurnPredicted` of this utterance."""
+    """The caller went on, or the words changed in more than case and punctuation: forget the :class:`TurnPredicted`.
+
+    Another may follow, once the caller is quiet again.
+    """
 
     utterance: str
     """Which utterance."""

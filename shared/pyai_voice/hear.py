@@ -18,14 +18,24 @@ from .audio import AudioFormat, SampleAligner, peak
 from .backoff import HOLD_OFF, Outage
 from .conversation import Conversation, Wishes
 from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError, StalledError
-from .events import AudioLost, Connected, Disconnected, HearEvent, Problem, Transcript, TurnEnded
+from .events import (
+    AudioLost,
+    Connected,
+    Disconnected,
+    HearEvent,
+    PredictionWithdrawn,
+    Problem,
+    Transcript,
+    TurnEnded,
+    TurnPredicted,
+)
 from .journal import Journal
 from .link import Connect, Link, websocket
-from .loudness import Loudness
 from .options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnPolicy
 from .protocol.hear.client import HearClient
 from .protocol.hear.wire import STREAM_PATH, connect_query
-from .turns import Overdue, TurnKeeper
+from .turns import Overdue
+from .watch import TurnWatch
 
 __all__ = ["HearStream"]
 
@@ -42,7 +52,9 @@ _ONSET = 0.5
 _SOUND = 300
 """Sample value from which on a sound may be speech; more than the noise of a quiet line."""
 _QUEUE = 1000
-"""Events that may wait to be read; partial transcripts beyond it are dropped, more than that ends the stream."""
+"""Events that may wait to be read; partial transcripts and predictions beyond it are dropped, more than that ends the
+stream.
+"""
 _RESERVE = 20
 """Room for what must still be told then: how the open turn ends."""
 _TICK = 0.25
@@ -72,8 +84,7 @@ class HearStream:
         self._link_options = link or LinkOptions()
         self._connect = connect
         self._machine = HearClient(self.options)
-        self._keeper = TurnKeeper(self.options)
-        self._loudness: Loudness | None = None
+        self._turns = TurnWatch(self.options, self.format)
         self._timer: asyncio.TimerHandle | None = None
         self._journal = Journal(self.format, self._link_options.journal)
         self._aligner = SampleAligner()
@@ -105,7 +116,6 @@ class HearStream:
             _logger.info(
                 "Hear: %s ends turns (deadline %g s, watchdog %g s)", turns.authority, turns.deadline, turns.watchdog
             )
-            self._measure()
             self._task = asyncio.create_task(self._run(), name="pyai-hear")
 
     def send_audio(self, pcm: bytes) -> None:
@@ -119,8 +129,8 @@ class HearStream:
             self.start()
         pcm = self._aligner.feed(pcm)
         self._lost += self._journal.append(pcm)
-        if self._loudness is not None:
-            self._loudness.feed(pcm)
+        for event in self._turns.hear(pcm):
+            self._queue(event)
         if self._journal.unsent < self._worth_sending(pcm):
             return
         if self._conversation is None or not self._conversation.send_waiting():
@@ -161,7 +171,7 @@ class HearStream:
         self._wishes.redial |= _needs_new_connection(self.options, options)
         self.options = options
         self._machine.configure(options)
-        self._keeper.configure(options)
+        self._turns.configure(options)
         self._wishes.wake.set()
 
     async def drain(self, deadline: float = 5.0) -> None:
@@ -288,15 +298,15 @@ class HearStream:
             self._journal.confirm(self.format.size(event.at))
             self._wishes.question = ""
             self._wishes.finished = self._draining and not self._journal.marks
-        self._queue(event)
-        self._keeper.take(event, _now())
+        for told in (*self._turns.take(event, _now()), event):
+            self._queue(told)
         self._watch()
 
     def _queue(self, event: HearEvent) -> None:
         waiting = self._events.qsize()
         if waiting < _QUEUE:
             self._events.put_nowait(event)
-        elif not isinstance(event, Transcript) or event.final:
+        elif not _can_be_missed(event):
             if waiting < _QUEUE + _RESERVE:
                 self._events.put_nowait(event)
             self._fail(ConfigurationError("The events of this Hear stream are not being read", code="events_not_read"))
@@ -309,19 +319,14 @@ class HearStream:
 
     # -- the open turn ------------------------------------------------------------------------------
 
-    def _measure(self) -> None:
-        """Begin to measure the caller's silence where somebody needs it."""
-        if self._loudness is None and self.options.turns.authority == "cue":
-            self._loudness = Loudness(self.format)
-
     def _watch(self) -> None:
         """Come back to look at the open turn."""
-        if self._keeper.open and self._timer is None and not self._ended:
+        if self._turns.open and self._timer is None and not self._ended:
             self._timer = asyncio.get_running_loop().call_later(_TICK, self._look)
 
     def _look(self) -> None:
         self._timer = None
-        overdue = self._keeper.decide(_now(), self._loudness.quiet if self._loudness else 0.0)
+        overdue = self._turns.look(_now())
         if overdue is not None:
             self._hurry(overdue)
         self._watch()
@@ -340,6 +345,13 @@ class HearStream:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _can_be_missed(event: HearEvent) -> bool:
+    """Tell whether a later event says the same."""
+    if isinstance(event, Transcript):
+        return not event.final
+    return isinstance(event, TurnPredicted | PredictionWithdrawn)
 
 
 def _needs_new_connection(old: HearOptions, new: HearOptions) -> bool:

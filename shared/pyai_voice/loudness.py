@@ -12,9 +12,9 @@ __all__ = ["Loudness"]
 
 _FRAME = 0.02
 """Seconds that are judged at once."""
-_BLIP = 0.06
+_BLIP = 0.08
 """Seconds of loud audio that are more than a click."""
-_HELD = 0.12
+_HELD = 0.16
 """Seconds of loud audio that are remembered across quieter frames."""
 _QUIET = 300.0
 """Sample value (of 32767) up to which nothing is loud: more than the noise of a quiet line."""
@@ -27,15 +27,15 @@ while speech, which has a pause in nearly every second, does not.
 
 
 class Loudness:
-    """Follows the caller's audio (pcm16 mono). Positions are seconds since the first sample fed."""
+    """Follows the caller's audio (pcm16 mono). Positions are seconds; the first sample fed is at ``start``."""
 
-    def __init__(self, audio_format: AudioFormat) -> None:
-        self.position = 0.0
+    def __init__(self, audio_format: AudioFormat, start: float = 0.0) -> None:
+        self.position = start
         """Up to where the audio was judged."""
-        self.loud_to = 0.0
+        self.loud_to = start
         """Where the last sound ended that was more than a click."""
         self._frame = audio_format.size(_FRAME)
-        self._count = 0
+        self._start, self._count = start, 0
         self._rest = b""
         self._floor = _LOWEST
         self._loud = 0.0
@@ -55,7 +55,7 @@ class Loudness:
 
     def _judge(self, level: float) -> None:
         self._count += 1
-        self.position = self._count * _FRAME
+        self.position = self._start + self._count * _FRAME
         loud = level > max(_QUIET, _ABOVE * self._floor)
         self._floor = min(max(level, _LOWEST), self._floor * _RISE)
         self._loud = min(_HELD, self._loud + _FRAME) if loud else max(0.0, self._loud - _FRAME)

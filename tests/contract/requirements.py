@@ -388,6 +388,11 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "T-07",
+        "A predicted end of a turn is resolved once: by a withdrawal, or by the end itself.",
+        ("core/test_eager.py::test_a_stream_predicts_withdraws_and_predicts_again",),
+    ),
+    Requirement(
         "O-01",
         "A client's first message is tagged 0x03: a JSON object of type configure without an event key.",
         (
