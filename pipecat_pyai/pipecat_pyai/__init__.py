@@ -10,6 +10,7 @@ from pyai_voice.options import CueOptions, TurnPolicy
 from pyai_voice.passages import GroundingStyle
 
 from .frames import PyAICommitFrame, PyAIGroundingFrame
+from .grounding import PyAIGroundingProcessor
 from .settings import PyAISTTSettings, PyAITTSSettings
 from .stt import PyAISTTService
 from .tts import PyAIHttpTTSService, PyAITTSService
@@ -22,6 +23,7 @@ __all__ = [
     "GroundingStyle",
     "PyAICommitFrame",
     "PyAIGroundingFrame",
+    "PyAIGroundingProcessor",
     "PyAIHttpTTSService",
     "PyAISTTService",
     "PyAISTTSettings",
