@@ -22,7 +22,6 @@ from ._memory import CANNOT_TELL
 from ._recordings import Recordings, is_refusal
 from ._refusal import Refusal, refused
 from ._words import to_api_error
-from .log import logger
 from .stream import SpeechStream
 
 __all__ = ["STT"]
@@ -119,7 +118,6 @@ class STT(stt.STT[Literal["grounding"]]):
     ) -> SpeechStream:
         """Open a stream; it connects in the background."""
         options = self._effective.replace(**hear_settings({"language": language}, self._options.cue))
-        logger.debug("Hear stream: turns are ended by %s", options.turns.authority)
         hear = HearStream(self._endpoint, options, link=self._link or _link_options(conn_options))
         stream = SpeechStream(stt=self, hear=hear, refusal=self._refusal, conn_options=conn_options)
         self._streams.add(stream)

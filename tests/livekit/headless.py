@@ -35,11 +35,13 @@ class Microphone(io.AudioInput):
 
 
 class Loudspeaker(io.AudioOutput):
-    """Keeps what it is given, and says at once that it was played."""
+    """Keeps what it is given, and says at once that it was played; with ``slow`` only after :meth:`finish`."""
 
     def __init__(self) -> None:
         super().__init__(label="loudspeaker", capabilities=io.AudioOutputCapabilities(pause=False))
+        self.slow = False
         self.pcm = bytearray()
+        self.playing = asyncio.Event()
         self.played = asyncio.Event()
         self._seconds = 0.0
 
@@ -47,17 +49,19 @@ class Loudspeaker(io.AudioOutput):
         await super().capture_frame(frame)
         if not self._seconds:
             self.on_playback_started(created_at=time.time())
+            self.playing.set()
         self.pcm += frame.data.tobytes()
         self._seconds += frame.duration
 
     def flush(self) -> None:
         super().flush()
-        self._finish(interrupted=False)
+        if not self.slow:
+            self.finish()
 
     def clear_buffer(self) -> None:
-        self._finish(interrupted=True)
+        self.finish(interrupted=True)
 
-    def _finish(self, *, interrupted: bool) -> None:
+    def finish(self, *, interrupted: bool = False) -> None:
         if self._seconds:
             position, self._seconds = self._seconds, 0.0
             self.on_playback_finished(playback_position=position, interrupted=interrupted)
