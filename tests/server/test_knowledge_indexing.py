@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from pyai_voice.errors import RequestError
-from pyai_voice.server.knowledge.facade import Knowledge, Progress
+from pyai_voice.server.knowledge.facade import Knowledge
 
 ORG = "org_one"
 PRICES = b"# Prices\n\nA professional cleaning costs 80 euros.\n\n# Parking\n\nParking is free in the yard.\n"

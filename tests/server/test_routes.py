@@ -56,7 +56,7 @@ CONTROL_PLANE = [
     "/v1/recap/calls",
     "/v1/amd/config",
     "/v1/omni/sessions",
-    "/v1/knowledgebases",
+    "/v1/recap/config",
     "/v1/webhooks/signing-secret",
     "/v1/tools",
 ]

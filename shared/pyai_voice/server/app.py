@@ -20,6 +20,7 @@ from .auth import KeyRing
 from .catalog import models, openrouter_models, voice, voices
 from .hear import HearSession, hear_stream
 from .identity import me, sandbox_keys
+from .knowledge import routes as knowledge_routes
 from .limits import Patience, RequestId, Slots
 from .refusals import error_response, handlers, unknown_route
 from .settings import Settings
@@ -28,15 +29,18 @@ from .transcriptions import transcriptions, translations
 
 if TYPE_CHECKING:
     from .engines.load import Engines
+    from .knowledge.facade import Knowledge
 
 __all__ = ["create_app"]
 
 
-def create_app(engines: Engines, settings: Settings | None = None, middleware: Sequence[Middleware] = ()) -> Starlette:
-    """Build the application.
+def create_app(
+    engines: Engines, knowledge: Knowledge, settings: Settings | None = None, middleware: Sequence[Middleware] = ()
+) -> Starlette:
+    """Build the application; engines and knowledge stay the caller's to close.
 
-    Its ``state`` has ``settings``, ``engines``, ``keys`` (a KeyRing), ``streams`` and ``requests`` (Slots), and
-    ``sessions``, the open Hear streams, and ``abort``, which resets the connection of a client's address.
+    Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``keys`` (a KeyRing), ``streams`` and ``requests``
+    (Slots), ``sessions``, the open Hear streams, and ``abort``, which resets the connection of a client's address.
     """
     settings = settings or Settings()
     app = Starlette(
@@ -46,6 +50,7 @@ def create_app(engines: Engines, settings: Settings | None = None, middleware: S
     )
     app.state.settings = settings
     app.state.engines = engines
+    app.state.knowledge = knowledge
     app.state.keys = KeyRing(settings.data)
     app.state.streams = Slots(settings.max_streams, "streams")
     app.state.requests = Slots(settings.max_requests, "requests")
@@ -71,6 +76,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/me", me),
         Route("/v1/providers/openrouter/models", openrouter_models),
         Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
+        *knowledge_routes.routes,
         WebSocketRoute("/{path:path}", _no_such_stream),
     ]
 

@@ -25,6 +25,8 @@ __all__ = ["Key", "KeyRing", "authorize", "credentials"]
 SANDBOX_DAYS = 7
 MOST_KEYS = 200
 _SANDBOX_SCOPES = ("hear:transcribe", "hear:stream", "speak:synthesize")
+LOCAL = "org_local"
+"""The organisation of every key that is not made for another one."""
 _FAMILY_ALIASES = {"voice": "speak"}
 
 
@@ -42,6 +44,8 @@ class Key:
     """Unix milliseconds."""
     expires_at: int | None = None
     """Unix milliseconds; None: never."""
+    organisation: str = LOCAL
+    """Whose it is: what one organisation stores, no other one sees."""
 
     def allows(self, scope: str) -> bool:
         """Tell whether a scope such as ``hear:stream`` is granted."""
@@ -76,7 +80,12 @@ class KeyRing:
         return next(eternal, None) or self.mint(("*",), label="owner", days=None)
 
     def mint(
-        self, scopes: tuple[str, ...] = _SANDBOX_SCOPES, *, label: str = "", days: float | None = SANDBOX_DAYS
+        self,
+        scopes: tuple[str, ...] = _SANDBOX_SCOPES,
+        *,
+        label: str = "",
+        days: float | None = SANDBOX_DAYS,
+        organisation: str = LOCAL,
     ) -> Key:
         """Make a key. Raises RateLimitError when there are too many already."""
         now = time.time()
@@ -91,6 +100,7 @@ class KeyRing:
                 label=label,
                 created_at=round(now * 1000),
                 expires_at=None if days is None else round((now + days * 86400) * 1000),
+                organisation=organisation,
             )
             self._remember(key)
             self._save()

@@ -20,7 +20,7 @@ from .settings import Settings
 
 __all__ = ["me", "sandbox_keys"]
 
-_ORGANISATION = {"org_id": "org_local", "project_id": "proj_local"}
+_PROJECT = "proj_local"
 _LONGEST_LABEL = 64
 
 
@@ -31,7 +31,8 @@ async def me(request: Request) -> JSONResponse:
     return JSONResponse(
         {
             "key_id": key.key_id,
-            **_ORGANISATION,
+            "org_id": key.organisation,
+            "project_id": _PROJECT,
             "env": "test",
             "environment": "test",
             "status": "active",
@@ -81,7 +82,8 @@ def _sandbox_key(key: Key, base_url: str) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "base_url": base_url,
         "key_id": key.key_id,
-        **_ORGANISATION,
+        "org_id": key.organisation,
+        "project_id": _PROJECT,
         "scopes": list(key.scopes),
         "docs": "https://docs.pyai.com",
         "note": "Valid on this local server only.",

@@ -45,20 +45,22 @@ class Slots:
             self.taken -= 1
 
 
-def limited(request: Request, limit: int) -> Request:
+def limited(request: Request, limit: int, code: str = "payload_too_large") -> Request:
     """Return the request with a bounded body.
 
-    Reading it raises RequestError ``payload_too_large`` after ``limit`` bytes, and ServerError ``request_timeout``
+    Reading it raises RequestError ``code`` (413) after ``limit`` bytes, and ServerError ``request_timeout``
     (408) when the client does not go on.
     """
-    return Request(request.scope, _LimitedReceive(request.receive, limit, request.app.state.settings.receive_stall))
+    stall = request.app.state.settings.receive_stall
+    return Request(request.scope, _LimitedReceive(request.receive, limit, stall, code))
 
 
 class _LimitedReceive:
-    def __init__(self, receive: Receive, limit: int, stall: float) -> None:
+    def __init__(self, receive: Receive, limit: int, stall: float, code: str) -> None:
         self._receive = receive
         self._limit = limit
         self._stall = stall
+        self._code = code
         self._size = 0
 
     async def __call__(self) -> Message:
@@ -69,7 +71,7 @@ class _LimitedReceive:
             message = await self._next()
         if message["type"] == "http.disconnect":
             return message
-        raise service_error(f"The body is larger than {self._limit} bytes", code="payload_too_large")
+        raise service_error(f"The body is larger than {self._limit} bytes", code=self._code, status=413)
 
     async def _next(self) -> Message:
         try:

@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from ..errors import ConfigurationError
 from ..redact import SecretFilter
 from .app import create_app
 from .hear import HearSession
+from .knowledge.facade import Knowledge
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -115,14 +116,16 @@ async def running(
 ) -> AsyncGenerator[Running]:
     """Serve in the running event loop until the block ends; open streams get their last words (at most 4 s).
 
-    ``listening`` comes from :func:`bind`; without it a free port of this machine's loopback is taken.
+    ``listening`` comes from :func:`bind`; without it a free port of this machine's loopback is taken. Raises what
+    :meth:`.knowledge.facade.Knowledge.open` raises when the store of the knowledge bases cannot be opened.
     """
     settings = settings or Settings()
-    app = create_app(engines, settings, middleware)
-    async with serving(app, settings, listening or bind()) as (server, base_url):
-        running_server = Running(app, server, base_url)
-        app.state.abort = running_server.abort
-        yield running_server
+    async with aclosing(await Knowledge.open(settings.knowledge or settings.data)) as knowledge:
+        app = create_app(engines, knowledge, settings, middleware)
+        async with serving(app, settings, listening or bind()) as (server, base_url):
+            running_server = Running(app, server, base_url)
+            app.state.abort = running_server.abort
+            yield running_server
 
 
 @asynccontextmanager

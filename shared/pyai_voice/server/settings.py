@@ -17,7 +17,9 @@ class Settings:
     """How much the server takes, and how it refuses."""
 
     data: Path | None = None
-    """Folder for what should outlive the process (keys); None keeps everything in memory."""
+    """Folder for what should outlive the process (keys, knowledge bases); None keeps nothing."""
+    knowledge: str | None = None
+    """Where knowledge bases are: ``postgres://...``, or a file; None: a file in ``data``."""
     max_streams: int = 32
     """Open WebSocket streams; the next one is refused with 429."""
     max_requests: int = 32

@@ -6,9 +6,9 @@ Above: the routes, the Hear stream, the command line. Below: a store, the indexe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from ...errors import service_error
 from . import Hit, KnowledgeBase, KnowledgeStore, Query, StoredDocument, Weights
@@ -20,9 +20,13 @@ from .reader import Reader
 
 __all__ = ["BUDGET", "Knowledge", "Progress"]
 
+Result = TypeVar("Result")
+
 BUDGET = 0.3
 """Seconds after which a search has found nothing."""
 
+_MOST_AT_ONCE = 64
+"""Searches; more than that is a store that hangs."""
 _WEIGHTS = Weights()
 _LONGEST_NAME = 255
 _LONGEST_QUERY = 2000
@@ -51,6 +55,7 @@ class Knowledge:
     ) -> None:
         self._store = store
         self._indexer = Indexer(store, reader or Reader(), progress)
+        self._running = set[asyncio.Task[Any]]()
         self._loading = asyncio.create_task(asyncio.to_thread(load_embedder))
         self._indexing = asyncio.create_task(self._indexer.run())
 
@@ -66,8 +71,9 @@ class Knowledge:
 
     async def aclose(self) -> None:
         """Stop indexing (what is pending stays so) and close the store; safe to call twice."""
-        self._indexing.cancel()
-        await asyncio.gather(self._indexing, self._loading, return_exceptions=True)
+        for task in (self._indexing, *self._running):
+            task.cancel()
+        await asyncio.gather(self._indexing, self._loading, *self._running, return_exceptions=True)
         await self._store.aclose()
 
     async def create(self, organisation: str, name: str) -> KnowledgeBase:
@@ -118,8 +124,7 @@ class Knowledge:
     async def bound(self, organisation: str, budget: float = BUDGET) -> bool:
         """Tell whether an organisation has a knowledge base; True where the store does not say so within ``budget``."""
         try:
-            async with asyncio.timeout(budget):
-                return bool(await self._store.bases(organisation))
+            return bool(await self._within(budget, self._store.bases(organisation)))
         except TimeoutError:
             return True
 
@@ -136,14 +141,35 @@ class Knowledge:
     ) -> list[Hit]:
         """Return the passages that fit a question best, best first, from one, several or all (None) knowledge bases.
 
-        Those with a score below ``least`` are left out. Empty when ``budget`` seconds were not enough.
+        Those with a score below ``least`` are left out. Empty when ``budget`` seconds were not enough,
+        or while too many others are waiting.
         """
         try:
-            async with asyncio.timeout(budget):
-                hits = await self._search(organisation, query, kb, limit, weights)
+            hits = await self._within(budget, self._search(organisation, query, kb, limit, weights))
         except TimeoutError:
             return []
         return [hit for hit in hits if hit.score >= least]
+
+    async def _within(self, budget: float | None, work: Coroutine[Any, Any, Result]) -> Result:
+        """Return what the work returns. Raises TimeoutError after ``budget`` seconds, even if it cannot be stopped."""
+        if len(self._running) >= _MOST_AT_ONCE:
+            work.close()
+            raise TimeoutError
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._forget)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=budget)
+        finally:
+            task.cancel()
+        if not done:
+            raise TimeoutError
+        return task.result()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # so that asyncio does not complain of one that came too late
 
     async def _search(
         self, organisation: str, query: str, kb: str | Sequence[str] | None, limit: int, weights: Weights

@@ -52,15 +52,14 @@ class SqliteStore:
     @classmethod
     def _temporary(cls) -> Self:
         folder = TemporaryDirectory(prefix="pyai-voice-knowledge-")
-        store = cls._open(Path(folder.name))
+        store = cls._open(Path(folder.name), durable=False)
         store._folder = folder
         return store
 
     @classmethod
-    def _open(cls, path: Path) -> Self:
+    def _open(cls, path: Path, *, durable: bool = True) -> Self:
         path = path / _FILE if path.is_dir() else path
-        prepare(path)
-        return cls(connect(path), connect(path))
+        return cls(prepare(path, durable=durable), connect(path, durable=durable))
 
     async def aclose(self) -> None:
         """Finish what is being written, and close."""

@@ -81,17 +81,19 @@ def base_word(base: int) -> str:
     return f"b{base}"
 
 
-def prepare(path: Path) -> None:
-    """Make the file and its tables where they are not there; readable by its owner only.
+def prepare(path: Path, *, durable: bool = True) -> sqlite3.Connection:
+    """Open the file, and make it and its tables where they are not there; readable by its owner only.
 
     Raises ServerError as the store does, also for a file that is no knowledge store.
     """
     _make(path)
-    connection = connect(path)
+    connection = connect(path, durable=durable)
     try:
         attempt(_set_up, connection)
-    finally:
+    except ServiceError:
         connection.close()
+        raise
+    return connection
 
 
 def _make(path: Path) -> None:
@@ -103,21 +105,23 @@ def _make(path: Path) -> None:
     raise unavailable(reason)
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file; the connection may be used by one thread after the other."""
+def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
+    """Open the file; the connection may be used by one thread after the other. Without ``durable`` no
+    step waits for the disk.
+    """
     connection = attempt(sqlite3.connect, path, isolation_level=None, check_same_thread=False)
     try:
-        attempt(_tune, connection)
+        attempt(_tune, connection, durable)
     except ServiceError:
         connection.close()
         raise
     return connection
 
 
-def _tune(connection: sqlite3.Connection) -> None:
+def _tune(connection: sqlite3.Connection, durable: bool) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
