@@ -20,9 +20,10 @@ _QUIET = 300.0
 """Sample value (of 32767) up to which nothing is loud: more than the noise of a quiet line."""
 _ABOVE = 3.0
 """How many times the noise floor is loud: 10 dB."""
-_LOWEST, _RISE = 30.0, 1.014
-"""The floor's least value, and its growth with each frame: 6 dB a second, so that a lasting noise becomes the floor,
-while speech, which has a pause in nearly every second, does not.
+_LOWEST, _HIGHEST, _RISE = 30.0, 1000.0, 1.014
+"""The floor's least value; its greatest, 30 dB below full scale: what lasts and is louder is no line's silence; its
+growth with each frame, 6 dB a second, so that a lasting noise becomes the floor, while speech, which has a pause in
+nearly every second, does not.
 """
 
 
@@ -57,7 +58,7 @@ class Loudness:
         self._count += 1
         self.position = self._start + self._count * _FRAME
         loud = level > max(_QUIET, _ABOVE * self._floor)
-        self._floor = min(max(level, _LOWEST), self._floor * _RISE)
+        self._floor = min(max(level, _LOWEST), self._floor * _RISE, _HIGHEST)
         self._loud = min(_HELD, self._loud + _FRAME) if loud else max(0.0, self._loud - _FRAME)
         if loud and self._loud >= _BLIP - 1e-9:
             self.loud_to = self.position

@@ -48,12 +48,16 @@ def test_a_faint_line_is_quiet() -> None:
 
 
 def test_a_lasting_noise_becomes_the_silence_of_the_line_and_speech_stands_out_of_it() -> None:
-    noisy = heard(noise(10, 1500))
+    noisy = heard(noise(10, 900))
     assert noisy.quiet > 3.0
     noisy.feed(noise(0.5, 12000))
     assert noisy.quiet == pytest.approx(0.0, abs=0.021)
-    noisy.feed(noise(2, 1500))
+    noisy.feed(noise(2, 900))
     assert noisy.quiet == pytest.approx(2.0, abs=0.021)
+
+
+def test_a_lasting_sound_that_is_too_loud_for_a_line_stays_a_sound() -> None:
+    assert heard(noise(30, 6000)).quiet == 0.0
 
 
 def test_speech_with_the_pauses_that_speech_has_never_becomes_the_silence_of_the_line() -> None:
