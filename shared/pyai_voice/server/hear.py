@@ -22,6 +22,7 @@ from .auth import authorize
 from .catalog import HEAR_MODELS, check_language, check_model
 from .engines.listener import Endpoint, Fact, Listener, ListenerOptions
 from .engines.words import TextOptions
+from .grounding import Grounder
 
 if TYPE_CHECKING:
     from .engines.load import Engines
@@ -39,11 +40,14 @@ _RESTARTING = 1012
 async def hear_stream(websocket: WebSocket) -> None:
     """Serve ``/v1/audio/transcriptions/stream``; a refusal is raised before the upgrade."""
     state = websocket.app.state
-    authorize(websocket, "hear:stream")
+    key = authorize(websocket, "hear:stream")
     request = _read(websocket, state.settings, state.engines)
     with state.streams.take():
+        grounded = await state.knowledge.bound(key.organisation)
         await websocket.accept(MARKER if MARKER in websocket.scope["subprotocols"] else None)
-        session = HearSession(websocket, request, state.engines)
+        session = HearSession(
+            websocket, request, state.engines, Grounder(state.knowledge, key.organisation), grounded=grounded
+        )
         state.sessions.add(session)
         try:
             await session.run()
@@ -62,7 +66,9 @@ def _read(websocket: WebSocket, settings: Settings, engines: Engines) -> StreamR
 class HearSession:
     """One open stream."""
 
-    def __init__(self, websocket: WebSocket, request: StreamRequest, engines: Engines) -> None:
+    def __init__(
+        self, websocket: WebSocket, request: StreamRequest, engines: Engines, grounder: Grounder, *, grounded: bool
+    ) -> None:
         self._websocket = websocket
         self.client: tuple[str, int] = websocket.scope["client"]
         """Its address."""
@@ -70,8 +76,12 @@ class HearSession:
         self._ended = asyncio.Event()
         options = _options(request, engines)
         self._listener = Listener(engines.recognizer, engines.new_detector(), options, engines.end_of_turn)
+        self._grounder = grounder
         self._machine = HearServer(
-            request, f"sess_{secrets.token_hex(8)}", endpointing_ms=self._listener.endpointing_ms
+            request,
+            f"sess_{secrets.token_hex(8)}",
+            endpointing_ms=self._listener.endpointing_ms,
+            grounding_available=grounded,
         )
         self._warnings = ("dictation_unsupported",) if request.dictation else ()
 
@@ -96,6 +106,7 @@ class HearSession:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._listener.aclose()
+            await self._grounder.aclose()
             self._ended.set()
 
     async def drain(self) -> None:
@@ -129,7 +140,7 @@ class HearSession:
     async def _write(self) -> None:
         """Send what the listener finds out; it ends by itself only when the stream is drained."""
         async for fact in self._listener:
-            self._tell(fact)
+            await self._tell(fact)
             await self._flush()
         await self._websocket.close(_RESTARTING, "the server is restarting")
 
@@ -139,11 +150,14 @@ class HearSession:
             await self._flush()
             await self._websocket.close(_ENGINE_FAILED, error.code)
 
-    def _tell(self, fact: Fact) -> None:
+    async def _tell(self, fact: Fact) -> None:
         if isinstance(fact, Endpoint):
-            self._machine.endpoint(fact.text, fact.t_ms, fact.audio_ms, fact.reason)
-        else:
-            self._machine.partial(fact.text, fact.stable, fact.t_ms)
+            passages = await self._grounder.passages(fact.text) if self._machine.grounding else ()
+            self._machine.endpoint(fact.text, fact.t_ms, fact.audio_ms, fact.reason, passages)
+            return
+        if self._machine.grounding:
+            self._grounder.look(fact.text)
+        self._machine.partial(fact.text, fact.stable, fact.t_ms)
 
     async def _flush(self) -> None:
         """Send what the machine has to say; one sender at a time keeps the order."""

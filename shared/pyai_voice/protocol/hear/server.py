@@ -92,6 +92,11 @@ class HearServer:
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
+    @property
+    def grounding(self) -> bool:
+        """Whether the client wants passages with its finals."""
+        return self._grounding
+
     # What the client says
 
     def receive(self, message: Message) -> list[HearCall]:

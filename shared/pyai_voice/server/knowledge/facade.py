@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from ...errors import service_error
+from ...errors import ServiceError, service_error
 from . import Hit, KnowledgeBase, KnowledgeStore, Query, StoredDocument, Weights
 from .documents import MOST_BYTES
 from .embedding import Embedder, load_embedder
@@ -18,12 +18,14 @@ from .indexing import Indexer, Progress
 from .opening import open_store
 from .reader import Reader
 
-__all__ = ["BUDGET", "Knowledge", "Progress"]
+__all__ = ["BUDGET", "FITS", "Knowledge", "Progress"]
 
 Result = TypeVar("Result")
 
 BUDGET = 0.3
 """Seconds after which a search has found nothing."""
+FITS = 0.3
+"""Score from which a passage is taken to be about the question."""
 
 _MOST_AT_ONCE = 64
 """Searches; more than that is a store that hangs."""
@@ -122,10 +124,10 @@ class Knowledge:
         await self._indexer.settle()
 
     async def bound(self, organisation: str, budget: float = BUDGET) -> bool:
-        """Tell whether an organisation has a knowledge base; True where the store does not say so within ``budget``."""
+        """Tell whether an organisation has a knowledge base; True where the store does not say within ``budget``."""
         try:
             return bool(await self._within(budget, self._store.bases(organisation)))
-        except TimeoutError:
+        except (TimeoutError, ServiceError):
             return True
 
     async def search(
