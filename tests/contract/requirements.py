@@ -493,4 +493,21 @@ REQUIREMENTS = (
         "Old names of the label and of the key are refused in the address.",
         ("core/test_omni_wire.py::test_old_names_of_label_and_key_are_refused_in_the_address",),
     ),
+    Requirement(
+        "O-19",
+        "A server says hello, then session_started, before anything else, and configured once for each configure.",
+        ("core/test_omni_server.py::test_hello_comes_first_and_every_configure_is_confirmed_once",),
+    ),
+    Requirement(
+        "O-20",
+        "A server drops untagged and text messages without closing, and counts them.",
+        ("core/test_omni_server.py::test_what_has_no_tag_is_dropped_and_counted_and_the_call_goes_on",),
+    ),
+    Requirement(
+        "O-23",
+        "A server answers a tool call itself when its time is up and ignores what comes later.",
+        (
+            "core/test_omni_server.py::test_a_tool_call_whose_time_is_up_is_answered_by_the_server_and_a_late_result_ignored",
+        ),
+    ),
 )

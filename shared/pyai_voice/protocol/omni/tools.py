@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .wire import control_message
+from .wire import compact, control_message
 
-__all__ = ["Call", "ToolLedger", "answer_message", "failure_message", "read_call"]
+__all__ = ["LARGEST_RESULT", "Call", "ToolLedger", "answer_message", "failure_message", "read_call", "shortened"]
 
 LARGEST_RESULT = 6_000
 """Bytes of a result as JSON."""
@@ -63,22 +63,32 @@ def _arguments(given: object) -> dict[str, Any] | None:
     return cast("dict[str, Any]", given) if isinstance(given, dict) else None
 
 
+def shortened(result: object) -> tuple[object, int] | None:
+    """Return a result, cut where it is too large (then as text, with a note), and its size in bytes as JSON.
+
+    None for what JSON cannot say.
+    """
+    try:
+        data = compact(result)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    if len(data) <= LARGEST_RESULT:
+        return result, len(data)
+    kept = data[: LARGEST_RESULT // 2].decode("utf-8", "ignore")
+    return f"{kept} ... (cut: {len(data)} bytes are more than {LARGEST_RESULT})", len(data)
+
+
 def answer_message(call_id: str, result: object) -> tuple[bytes, str]:
     """Return the ``tool_result`` message, and what is wrong with the result ("" if nothing).
 
-    What JSON cannot say is answered as an error; what is too large is cut, as text, with a note.
+    What JSON cannot say is answered as an error; what is too large is cut.
     """
-    try:
-        said = json.dumps(result, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
+    readable = shortened(result)
+    if readable is None:
         return failure_message(call_id, "the tool's result cannot be written as JSON"), "is not JSON"
-    data = said.encode("utf-8", "replace")
-    if len(data) <= LARGEST_RESULT:
-        return control_message({"type": "tool_result", "call_id": call_id, "result": result}), ""
-    kept = data[: LARGEST_RESULT // 2].decode("utf-8", "ignore")
-    cut = f"{kept} ... (cut: {len(data)} bytes are more than {LARGEST_RESULT})"
-    message = control_message({"type": "tool_result", "call_id": call_id, "result": cut})
-    return message, f"has {len(data)} bytes; what is over {LARGEST_RESULT} was cut"
+    kept, size = readable
+    message = control_message({"type": "tool_result", "call_id": call_id, "result": kept})
+    return message, f"has {size} bytes; what is over {LARGEST_RESULT} was cut" if size > LARGEST_RESULT else ""
 
 
 def failure_message(call_id: str, error: str) -> bytes:

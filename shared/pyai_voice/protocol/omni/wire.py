@@ -32,6 +32,7 @@ __all__ = [
     "Words",
     "announced_rate",
     "audio_message",
+    "compact",
     "connect_path",
     "control_message",
     "read_client_message",
@@ -123,9 +124,14 @@ def words_message(text: str) -> bytes:
 
 
 def control_message(fields: dict[str, Any]) -> bytes:
-    """Return a control message or event: compact JSON. Raises ValueError or TypeError for what JSON cannot say."""
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return bytes((CONTROL,)) + text.encode("utf-8", "replace")
+    """Return a control message or event. Raises TypeError, ValueError or RecursionError for what JSON cannot say."""
+    return bytes((CONTROL,)) + compact(fields)
+
+
+def compact(value: object) -> bytes:
+    """Return compact JSON. Raises TypeError, ValueError or RecursionError for what JSON cannot say."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
 
 
 # Reading
@@ -181,10 +187,14 @@ def _control(body: bytes, longest: int) -> Control | Malformed:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(body.decode())
+        value = json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _words(body: bytes) -> Words | Malformed:
