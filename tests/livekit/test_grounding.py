@@ -268,6 +268,20 @@ async def test_the_wrapper_is_its_model_in_everything_else():
     await stt.aclose()
 
 
+async def test_the_chat_that_livekit_compares_stays_as_it_is():
+    async def finds(peer: Peer) -> None:
+        await say(peer, 1.0, "When?", [HOURS])
+        await stay(peer)
+
+    async with scripted(finds) as server, grounded(server) as stt, stt.stream() as stream:
+        push(stream, 1.0)
+        await until(stream, is_end)
+        brain, chat = Echo(), llm.ChatContext.empty()
+        chat.add_message(role="user", content="When?")
+        async with pyai.GroundedLLM(brain, stt).chat(chat_ctx=chat):
+            assert len(brain.chats[0]) == 2 and len(chat.items) == 1
+
+
 async def test_an_agent_that_hears_through_an_adapter_is_told_where_the_passages_come_from():
     async with pyai.STT(api_key="pyai_test", base_url="http://127.0.0.1:9") as stt:
         agent = pyai.GroundingMixin(instructions="", stt=FallbackAdapter([stt]))

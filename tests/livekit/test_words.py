@@ -24,6 +24,16 @@ from pyai_voice.errors import (
     StalledError,
     service_error,
 )
+from pyai_voice.events import (
+    Grounding,
+    HearEvent,
+    Passage,
+    PredictionWithdrawn,
+    SpeechStarted,
+    Transcript,
+    TurnEnded,
+    TurnPredicted,
+)
 from pyai_voice.options import HearOptions
 from pyai_voice.protocol.hear.client import HearClient
 
@@ -77,6 +87,39 @@ def test_the_order_holds_whatever_the_server_says(script: list[Any]) -> None:
         assert all(data.language for data in event.alternatives)
         assert (event.speech_end_time or 0.0) <= time.time()
         assert all(0.0 <= data.start_time <= data.end_time <= 60.0 for data in event.alternatives)
+
+
+def letters(events: list[HearEvent]) -> str:
+    clock = Clock(16000)
+    clock.advance(32000)
+    segment = Segment(clock)
+    return "".join(LETTERS[told.type] for event in events for told in to_livekit(event, segment))
+
+
+def partial(text: str) -> Transcript:
+    return Transcript(text, "1")
+
+
+STARTED, PREDICTED = SpeechStarted("1", 0.0), TurnPredicted("1", "a b", 0.8)
+ENDPOINTED, FINISHED = Transcript("A b.", "1", endpointed=True), Transcript("A b.", "1", endpointed=True, final=True)
+ENDED = TurnEnded("1", "endpoint", 1.0, text="A b.")
+
+
+@pytest.mark.parametrize(
+    ("events", "order"),
+    [
+        ([PREDICTED, ENDPOINTED], "pi"),  # the reply that is prepared is kept
+        ([PREDICTED, PredictionWithdrawn("1"), PREDICTED, ENDPOINTED], "piii"),  # a breath, and no other word
+        ([PREDICTED, PredictionWithdrawn("1"), partial("a b c"), PREDICTED], "piip"),  # LiveKit has dropped it
+        ([PREDICTED, partial("a b c"), ENDPOINTED], "pip"),
+        ([PREDICTED, Grounding((), "1"), ENDPOINTED], "pi"),
+        ([PREDICTED, Grounding((Passage("x", 1.0),), "1"), ENDPOINTED], "pp"),
+        ([ENDPOINTED, Grounding((Passage("x", 1.0),), "1")], "pp"),
+        ([ENDPOINTED], "p"),
+    ],
+)
+def test_a_reply_is_prepared_anew_only_for_other_words_or_passages(events: list[HearEvent], order: str) -> None:
+    assert letters([STARTED, *events, FINISHED, ENDED]) == f"S{order}FE"
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.integers(1, 3))
