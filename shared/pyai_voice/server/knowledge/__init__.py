@@ -116,7 +116,7 @@ class Hit:
     content: str
     """Heading and text."""
     score: float
-    """How well it fits, 0 to 1; for a least score, 0.3 is a good start."""
+    """How well it fits, 0 to 1; for a least score, 0.15 is a good start."""
     document: str
     """Id of its document."""
     knowledge_base: str

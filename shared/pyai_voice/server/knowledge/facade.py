@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 
 BUDGET = 0.3
 """Seconds after which a search has found nothing."""
-FITS = 0.3
-"""Score from which a passage is taken to be about the question."""
+FITS = 0.15
+"""Score from which a passage may be about the question; nearly all that answer one have it."""
 
 _MOST_AT_ONCE = 64
 """Searches; more than that is a store that hangs."""

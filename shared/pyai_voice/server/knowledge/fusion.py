@@ -7,16 +7,17 @@ Source: Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion outperforms Condorce
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
-from . import Weights
+from . import Hit, Weights
 from .words import telling_words
 
-__all__ = ["CANDIDATES", "fuse", "relevance"]
+__all__ = ["CANDIDATES", "best_first", "fuse", "relevance"]
 
 CANDIDATES = 50
 """How many of each ranking take part."""
-_DAMPING = 10
-"""How little the first places count more than the next; large for long lists, small for a top three."""
+_DAMPING = 60
+"""How little the first places count more than the next."""
 
 
 def fuse(words: Sequence[int], meaning: Sequence[int], weights: Weights, limit: int) -> list[int]:
@@ -28,12 +29,18 @@ def fuse(words: Sequence[int], meaning: Sequence[int], weights: Weights, limit: 
     return sorted(earned, key=earned.__getitem__, reverse=True)[:limit]
 
 
+def best_first(hits: Sequence[Hit], weights: Weights) -> list[Hit]:
+    """Return what fusion chose in the order of the scores; one ranking alone keeps its own order."""
+    both = weights.words and weights.meaning
+    return sorted(hits, key=attrgetter("score"), reverse=True) if both else list(hits)
+
+
 def relevance(question: str, content: str, cosine: float) -> float:
-    """Return how well a passage fits, 0 to 1: as near in meaning, or with as many of the words, as that."""
+    """Return how well a passage fits, 0 to 1: half for its meaning, half for how many of the words it has."""
     asked = telling_words(question)
     said = telling_words(content)
     shared = sum(any(_same(word, other) for other in said) for word in asked) / max(1, len(asked))
-    return round(min(1.0, max(cosine, 0.0, shared)), 4)
+    return round(min(1.0, (max(cosine, 0.0) + shared) / 2), 4)
 
 
 def _same(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from pgvector import HalfVector
 
 from . import Hit, Query
 from .faults import not_found
-from .fusion import CANDIDATES, fuse, relevance
+from .fusion import CANDIDATES, best_first, fuse, relevance
 from .postgres_pool import Connection
 from .words import plain
 
@@ -62,7 +62,7 @@ async def search(
         number: Hit(content, relevance(query.text, content, cosine), document, base, name)
         for number, content, cosine, document, base, name in rows
     }
-    return [hits[each] for each in chosen]
+    return best_first([hits[each] for each in chosen if each in hits], query.weights)
 
 
 async def _numbers(connection: Connection, organisation: str, wanted: Sequence[str] | None) -> list[int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import Hit, Query, Vectors
 from .embedding import DIMENSION
 from .faults import not_found
-from .fusion import CANDIDATES, fuse, relevance
+from .fusion import CANDIDATES, best_first, fuse, relevance
 from .sqlite_file import base_word, transaction
 from .words import telling_words
 
@@ -61,7 +61,8 @@ class SqliteSearch:
             numbers, cosines = self._nearness(asked, query.vector)
             meaning = numbers[np.argsort(-cosines)[:CANDIDATES]].tolist()
             chosen = fuse(words, meaning, query.weights, limit)
-            return [self._hit(each, query.text, float(cosines[numbers == each][0])) for each in chosen]
+            hits = [self._hit(each, query.text, float(cosines[numbers == each][0])) for each in chosen]
+        return best_first(hits, query.weights)
 
     def warm(self, base: int) -> None:
         """Read the vectors of a knowledge base, so that the next question need not."""
