@@ -138,10 +138,13 @@ def check_passages(heard: list[HearEvent], told: list[SpeechEvent]) -> None:
     names = iter([event.utterance for event in heard if isinstance(event, Transcript) and event.final])
     latest = {event.utterance: event.passages for event in heard if isinstance(event, Grounding)}
     prepared: list[Any] | None = None
+    words: tuple[str, ...] = ()
     for event in told:
         metadata = (event.alternatives[0].metadata or {}) if event.alternatives else {}
         if event.type is PREFLIGHT:
-            prepared = metadata.get("grounding") or []
+            prepared, words = metadata.get("grounding") or [], words_of(event.alternatives[0].text)
+        elif event.type is INTERIM and words_of(event.alternatives[0].text) != words:
+            prepared = None  # LiveKit drops that reply
         elif event.type is FINAL and metadata:
             passages = latest.get(next(names))
             assert [found["content"] for found in metadata.get("grounding", [])] == [p.content for p in passages or ()]
@@ -150,7 +153,7 @@ def check_passages(heard: list[HearEvent], told: list[SpeechEvent]) -> None:
             prepared = None
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(schedules)
 def test_each_prediction_is_resolved_before_its_turn_ends_and_memory_follows(schedule: list[int | str]):
     memory, open_prediction = TurnMemory(), ""
