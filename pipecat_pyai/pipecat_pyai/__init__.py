@@ -9,6 +9,7 @@ tts = PyAITTSService(voice="stock_emma_en_gb")
 from pyai_voice.options import CueOptions, TurnPolicy
 from pyai_voice.passages import GroundingStyle
 
+from .cue import PyAICueTurnDetector
 from .frames import PyAICommitFrame, PyAIGroundingFrame
 from .grounding import PyAIGroundingProcessor
 from .settings import PyAISTTSettings, PyAITTSSettings
@@ -22,6 +23,7 @@ __all__ = [
     "CueOptions",
     "GroundingStyle",
     "PyAICommitFrame",
+    "PyAICueTurnDetector",
     "PyAIGroundingFrame",
     "PyAIGroundingProcessor",
     "PyAIHttpTTSService",

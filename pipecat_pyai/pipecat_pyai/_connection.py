@@ -12,7 +12,9 @@ from enum import Enum
 from typing import Any
 
 from loguru import logger
+from pipecat.frames.frames import InputAudioRawFrame
 from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.utils.errors import ErrorCategory
 
 from pyai_voice.errors import PyAIError
 from pyai_voice.events import ConfigAcknowledged, Connected, Disconnected, HearEvent, Problem
@@ -47,6 +49,8 @@ class HearConnection(FrameProcessor):
         self._running = False
         self._connection = _State.NEW
         self._warnings: tuple[str, ...] = ()
+        self._rate = 0
+        self._refused_audio = False
         self._register_event_handler("on_reconnected")
 
     async def set_usable(self, is_usable: bool) -> None:
@@ -70,7 +74,9 @@ class HearConnection(FrameProcessor):
 
     def _open_stream(self) -> None:
         """Begin to connect."""
-        self._stream = HearStream(self._endpoint, self._hear_options(), link=self._link)
+        options = self._hear_options()
+        self._rate = options.sample_rate
+        self._stream = HearStream(self._endpoint, options, link=self._link)
         self._stream.start()
 
     def _listen(self) -> None:
@@ -98,6 +104,18 @@ class HearConnection(FrameProcessor):
     def _send(self, audio: bytes) -> None:
         if self._stream and not self._stream.closed:  # between two streams there is a moment without any
             self._stream.send_audio(audio)
+
+    async def _takes(self, frame: InputAudioRawFrame) -> bool:
+        """Tell whether the stream can take this audio; complain once where it cannot."""
+        taken = frame.num_channels == 1 and frame.sample_rate == self._rate
+        if not taken and not self._refused_audio:
+            self._refused_audio = True
+            await self.push_error(
+                f"Audio with {frame.num_channels} channels at {frame.sample_rate} Hz was dropped: "
+                f"this service takes mono at {self._rate} Hz (sample_rate=, or the pipeline's)",
+                category=ErrorCategory.APPLICATION,
+            )
+        return taken
 
     async def _report_all(self) -> None:
         """Report what one stream after the other says, until one is closed or its failure is final."""

@@ -129,7 +129,6 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         self._translation = Translation(self._turns)
         self._patience = Alarm(self)
         self._commits = 0
-        self._refused_audio = False
         self._apply_threshold()
         self._register_event_handler("on_grounding")
         self._register_event_handler("on_end_of_turn")
@@ -199,9 +198,9 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
 
     async def process_audio_frame(self, frame: InputAudioRawFrame, direction: FrameDirection) -> None:
         """Send audio; silence while muted, because Hear ends an utterance by the silence that it hears."""
-        if frame.num_channels != 1 or frame.sample_rate != self.sample_rate:
-            await self._refuse_audio(frame)
-        elif self.is_muted:
+        if not await self._takes(frame):
+            return
+        if self.is_muted:
             self._send(bytes(len(frame.audio)))
         else:
             await super().process_audio_frame(frame, direction)
@@ -252,15 +251,6 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         self._commit()
         if not self._commits:  # all that was said is known
             await self._take(self._translation.end_turn())
-
-    async def _refuse_audio(self, frame: InputAudioRawFrame) -> None:
-        if not self._refused_audio:
-            self._refused_audio = True
-            await self.push_error(
-                f"Audio with {frame.num_channels} channels at {frame.sample_rate} Hz was dropped: "
-                f"this service takes mono at {self.sample_rate} Hz (sample_rate=, or the pipeline's)",
-                category=ErrorCategory.APPLICATION,
-            )
 
     async def _report(self, event: HearEvent) -> None:
         await self._take(self._translation.receive(event))
