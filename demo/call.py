@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,6 +68,8 @@ class Exchange:
     sent: float | None = None
     first_partial: float | None = None
     final: float | None = None
+    passages: float | None = None
+    """When passages of a knowledge base came that fit what was said."""
     first_word: float | None = None
     first_audio: float | None = None
     first_played: float | None = None
@@ -76,6 +78,8 @@ class Exchange:
     """... and when the first one that is loud enough to be heard: voices begin with some silence."""
     heard: list[str] = field(default_factory=list[str])
     """The final transcripts."""
+    requests: int = 0
+    """How often the brain was asked."""
     reply: list[str] = field(default_factory=list[str])
     """What the bot answered, in sentences or whole."""
     audio: bytearray = field(default_factory=bytearray)
@@ -93,6 +97,10 @@ class Call:
     def __init__(self, narrate: Callable[[str, str], None]) -> None:
         """Make a call; ``narrate(who, text)`` gets the transcript as it grows (who: partial, caller or bot)."""
         self.exchanges = [Exchange(None)]
+        self.history: list[str] = []
+        """What the bot keeps of the conversation, message by message; known when the call is over."""
+        self.passages: set[str] = set()
+        """Every passage of a knowledge base that the bot was given."""
         self._narrate = narrate
         self._outgoing: deque[bytes] = deque()
         self._bot_speaking = False
@@ -212,6 +220,17 @@ class Call:
         self.now.final = time.time()
         self.now.heard.append(text)
         self._narrate("caller", text)
+
+    def grounded(self, passages: Iterable[str]) -> None:
+        """Note passages of a knowledge base."""
+        found = set(passages)
+        self.passages |= found
+        if found:
+            self.now.note("passages", time.time())
+
+    def asked(self) -> None:
+        """Note that the brain is asked."""
+        self.now.requests += 1
 
     def word(self, at: float | None = None) -> None:
         """Note the first word of the brain."""

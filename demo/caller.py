@@ -19,8 +19,9 @@ SCRIPT = (
     "Hi, I would like a latte, please.",
     "Large please, and some oat milk.",
     "Yes, thank you.",
+    "When are you open on Sundays?",
 )
-"""What the synthetic caller says."""
+"""What the synthetic caller says; only the knowledge base has an answer to the last line."""
 
 PAUSE = 1.0
 """Seconds of silence between two lines of a recording."""

@@ -14,6 +14,7 @@ from pyai_voice.speak import SpeakClient
 from .bots import BOTS, Connect
 from .call import BOT, CALLER, Call, CallError, Exchange
 from .caller import SCRIPT, Caller, first_reading, line_of, recorded
+from .house import teach
 from .screen import Screen
 from .servers import Services, services
 from .times import Times
@@ -43,23 +44,37 @@ async def scene(screen: Screen) -> None:
         _introduce(screen, used)
         async with RestClient(Endpoint.from_env()) as client:
             await _first_reading(screen, client)
+            if used.local:
+                screen.note(await teach(client))
             caller = caller or await _synthetic(client)
             calls = {name: await converse(name, connect, caller, screen) for name, connect in BOTS.items()}
-            screen.times({name: Times(exchanges) for name, exchanges in calls.items()})
-            screen.replies(await _heard_again(client, calls))
+            screen.times({name: Times(call.exchanges) for name, call in calls.items()})
+            for name, call in calls.items():
+                screen.note(f"{name}: {_facts(call)}")
+            screen.replies(await _heard_again(client, {name: call.exchanges for name, call in calls.items()}))
     for line in _ADVICE:
         screen.note(line)
 
 
-async def converse(name: str, connect: Connect, caller: Caller, screen: Screen) -> list[Exchange]:
-    """Let a caller say all lines to one bot; return what happened."""
+async def converse(name: str, connect: Connect, caller: Caller, screen: Screen) -> Call:
+    """Let a caller say all lines to one bot; return the call."""
     screen.title(f"{name}: a call from {caller.name}")
     call = Call(screen.narrator(name.lower()))
     async with connect(call):
         await call.greeting()
         for line in caller.lines:
             await call.say(line)
-    return call.exchanges
+    return call
+
+
+def _facts(call: Call) -> str:
+    """Say how often the brain was asked, and whether a passage stayed in the history of the conversation."""
+    answers = [exchange for exchange in call.exchanges if exchange.line]
+    kept = sum(passage in message for passage in call.passages for message in call.history)
+    return (
+        f"{sum(exchange.requests for exchange in answers)} requests to the brain for {len(answers)} answers; "
+        f"{len(call.passages)} passages came, {kept} of them are in the history of {len(call.history)} messages"
+    )
 
 
 def _introduce(screen: Screen, used: Services) -> None:

@@ -31,6 +31,8 @@ class Services:
     brain: str
     offline: bool
     """The brain is the offline one."""
+    local: bool
+    """Hear, Cue and Speak are the local server's, so that its knowledge base may be filled."""
 
 
 @asynccontextmanager
@@ -51,7 +53,7 @@ async def services(log: Path) -> AsyncGenerator[Services]:
             starts.append(_local("The local PyAI server", log, "pyai_voice.cli", "serve"))
         await _together(*map(stack.enter_async_context, starts), _load_bots())
         os.environ.setdefault("OPENAI_API_KEY", "none")
-        yield Services(_voice(local), _brain(offline), offline)
+        yield Services(_voice(local), _brain(offline), offline, local)
 
 
 async def _together(*work: Awaitable[None]) -> None:

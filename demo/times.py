@@ -12,6 +12,7 @@ __all__ = ["TIMES", "Times"]
 TIMES: dict[str, tuple[str, str]] = {
     "start of speech to first partial": ("onset", "first_partial"),
     "end of speech to final": ("speech_end", "final"),
+    "end of speech to passages of the knowledge base": ("speech_end", "passages"),
     "final to first word of the brain": ("final", "first_word"),
     "first word to first audio byte": ("first_word", "first_audio"),
     "end of speech to first audio played": ("speech_end", "first_played"),

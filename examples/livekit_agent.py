@@ -1,4 +1,4 @@
-"""A barista on LiveKit Agents that hears with PyAI Hear and speaks with PyAI Speak.
+"""A barista on LiveKit Agents that hears with PyAI Hear, knows the house by PyAI Cue and speaks with PyAI Speak.
 
 Run it as a worker, with ``pip install livekit-plugins-pyai livekit-plugins-openai`` and a LiveKit server::
 
@@ -37,9 +37,10 @@ class Barista(Agent):
 
 def build() -> AgentSession:
     """Return the session: who hears, who thinks, who speaks, and who decides when the caller has finished."""
+    stt = pyai.STT(grounding=True)  # Cue also finds what the knowledge base has on what was said ...
     return AgentSession(
-        stt=pyai.STT(),
-        llm=openai.LLM(model=MODEL),
+        stt=stt,
+        llm=pyai.GroundedLLM(openai.LLM(model=MODEL), stt),  # ... and the model is told, but not the history
         tts=pyai.TTS(),
         turn_handling=pyai.turn_handling(),  # PyAI decides when the caller has finished
     )

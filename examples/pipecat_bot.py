@@ -1,4 +1,4 @@
-"""A barista on Pipecat that hears with PyAI Hear and speaks with PyAI Speak.
+"""A barista on Pipecat that hears with PyAI Hear, knows the house by PyAI Cue and speaks with PyAI Speak.
 
 Talk to it in a browser, with ``pip install "pipecat-ai[runner,webrtc]" pipecat-pyai``::
 
@@ -22,7 +22,7 @@ from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.workers.runner import WorkerRunner
 
-from pipecat_pyai import PyAISTTService, PyAITTSService
+from pipecat_pyai import CueOptions, PyAIGroundingProcessor, PyAISTTService, PyAITTSService
 
 INSTRUCTIONS = (
     "You are the barista of a coffee bar, on the telephone. Repeat the order, ask for what is missing (drink, size), "
@@ -34,12 +34,14 @@ MODEL = os.environ.get("OPENAI_MODEL", "gpt-4.1-mini")
 
 def build(transport: BaseTransport) -> PipelineWorker:
     """Return the bot for a transport."""
-    stt = PyAISTTService(vad_force_turn_endpoint=False)  # PyAI decides when the caller has finished
+    # PyAI decides when the caller has finished, and finds what the knowledge base has on what was said
+    stt = PyAISTTService(vad_force_turn_endpoint=False, cue=CueOptions(grounding=True))
+    grounding = PyAIGroundingProcessor()
     llm = OpenAILLMService(settings=OpenAILLMService.Settings(model=MODEL, system_instruction=INSTRUCTIONS))
     tts = PyAITTSService()
     user, assistant = LLMContextAggregatorPair(LLMContext())
     worker = PipelineWorker(
-        Pipeline([transport.input(), stt, user, llm, tts, transport.output(), assistant]),
+        Pipeline([transport.input(), stt, user, grounding, llm, tts, transport.output(), assistant]),
         params=PipelineParams(enable_metrics=True, enable_usage_metrics=True),
         processor_unusable_policy=ProcessorUnusablePolicy.END,
     )

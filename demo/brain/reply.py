@@ -43,6 +43,8 @@ _MORE = "Can I get you anything else?"
 _SORRY = "Sorry, I did not catch that."
 _MENU = f"We have {', '.join(choice for choice in MENU['drink'] if ' ' not in choice)} and more."
 
+_QUESTION_WORDS = frozenset("when where what which who how why is are do does until".split())
+"""One of them is among the first words of a question."""
 _INTENTS = {
     "cancel": r"cancel|forget it|never mind|nevermind|start (over|again)",
     "menu": r"menu|recommend|(what|which) .*\b(have|there|choices?|drinks?|sizes?)|options",
@@ -65,13 +67,17 @@ def converse(sentences: Sequence[str], passages: str = "") -> Conversation:
 
 def follow(conversation: Conversation, sentence: str, passages: str = "") -> Conversation:
     """Return the conversation after one more sentence, which the passages may answer."""
-    if fact := answer(sentence, passages):
+    if _asks(sentence) and (fact := answer(sentence, passages)):
         return replace(conversation, reply=f"{fact} {_pending(conversation)}")
     intent = _intent(sentence)
     if intent == "cancel":
         return Conversation(reply="No problem, I have cancelled that. What would you like instead?")
     heard = read(sentence)
     return _take(conversation, heard) if heard else _answer(conversation, intent)
+
+
+def _asks(sentence: str) -> bool:
+    return "?" in sentence or bool(_QUESTION_WORDS.intersection(tokens(sentence)[:3]))
 
 
 def _intent(sentence: str) -> str:

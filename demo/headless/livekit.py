@@ -22,6 +22,9 @@ from livekit.agents.metrics import LLMMetrics, TTSMetrics
 from livekit.agents.stt import STT
 from livekit.agents.tts import TTS
 from livekit.agents.voice import io
+from livekit.plugins import pyai
+
+from pyai_voice.events import Grounding
 
 from ..call import BOT, CALLER, CHUNK, Call
 
@@ -135,6 +138,11 @@ class _Watch:
         for part in (session.llm, session.tts):
             if isinstance(part, LLM | TTS):
                 part.on("metrics_collected", self._measured)
+        if isinstance(session.stt, pyai.STT):
+            session.stt.on("grounding", self._grounded)
+
+    def _grounded(self, found: Grounding) -> None:
+        self._call.grounded(passage.content for passage in found.passages)
 
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
         (self._call.final if event.is_final else self._call.partial)(event.transcript)
@@ -151,6 +159,8 @@ class _Watch:
             self._call.replied(item.text_content or "")
 
     def _measured(self, metrics: object) -> None:
+        if isinstance(metrics, LLMMetrics):
+            self._call.asked()
         match metrics:
             case LLMMetrics() if metrics.ttft >= 0 and not metrics.cancelled:
                 self._call.word(metrics.timestamp - metrics.duration + metrics.ttft)
@@ -179,6 +189,8 @@ async def call_agent(call: Call, session: AgentSession, agent: Agent) -> AsyncGe
         await asyncio.wait_for(session.start(agent, record=False), START_TIMEOUT)
         yield
     finally:
+        messages = [item for item in session.history.items if isinstance(item, ChatMessage)]
+        call.history = [message.text_content or "" for message in messages]
         await asyncio.wait_for(_close(session), START_TIMEOUT)
         player.cancel()
 

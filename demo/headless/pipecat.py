@@ -14,6 +14,7 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
+    LLMContextFrame,
     LLMTextFrame,
     OutputAudioRawFrame,
     StartFrame,
@@ -23,6 +24,8 @@ from pipecat.frames.frames import (
 )
 from pipecat.observers.base_observer import BaseObserver, FramePushed
 from pipecat.pipeline.worker import PipelineWorker
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import LLMUserAggregator
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
 from pipecat.services.stt_service import STTService
@@ -31,6 +34,8 @@ from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import BaseTransport, TransportParams
 from pipecat.workers.runner import WorkerRunner
+
+from pipecat_pyai import PyAIGroundingFrame
 
 from ..call import BOT, CALLER, Call
 
@@ -121,9 +126,16 @@ class _Watch(BaseObserver):
     def __init__(self, call: Call):
         super().__init__()
         self._call = call
+        self._context: LLMContext | None = None
+
+    def history(self) -> list[str]:
+        """Return the messages that the bot keeps."""
+        return [str(message) for message in self._context.messages] if self._context else []
 
     async def on_push_frame(self, data: FramePushed) -> None:
         """Look at a frame on its way between two processors."""
+        if isinstance(data.destination, LLMService) and isinstance(data.frame, LLMContextFrame):
+            self._call.asked()
         if isinstance(data.frame, ErrorFrame):
             self._call.fail(f"The Pipecat bot reports: {data.frame.error}")
         elif data.direction is FrameDirection.DOWNSTREAM:
@@ -135,6 +147,10 @@ class _Watch(BaseObserver):
                 self._call.partial(frame.text)
             case STTService(), TranscriptionFrame():
                 self._call.final(frame.text)
+            case STTService(), PyAIGroundingFrame():
+                self._call.grounded(passage.content for passage in frame.passages or ())
+            case LLMUserAggregator(), LLMContextFrame(speculation=False):
+                self._context = frame.context
             case LLMService(), LLMTextFrame():
                 self._call.word()
             case TTSService(), TTSAudioRawFrame():
@@ -153,7 +169,8 @@ class _Watch(BaseObserver):
 async def call_bot(call: Call, build: Callable[[BaseTransport], PipelineWorker]) -> AsyncGenerator[None]:
     """Run the bot that ``build`` makes for a transport, for as long as the context lasts."""
     worker = build(HeadlessTransport(call))
-    worker.add_observer(_Watch(call))
+    watch = _Watch(call)
+    worker.add_observer(watch)
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     task = asyncio.create_task(runner.run())
@@ -163,3 +180,4 @@ async def call_bot(call: Call, build: Callable[[BaseTransport], PipelineWorker])
     finally:
         await worker.cancel()
         await asyncio.wait_for(task, END_TIMEOUT)
+        call.history = watch.history()

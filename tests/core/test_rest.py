@@ -23,7 +23,7 @@ from pyai_voice.errors import (
     UnsupportedError,
 )
 from pyai_voice.options import HearOptions
-from pyai_voice.rest import Account, Model, RestClient, Segment, Transcription, Voice
+from pyai_voice.rest import Account, KnowledgeBase, KnowledgeDocument, Model, RestClient, Segment, Transcription, Voice
 from tests.core.scripted_http import Peer, Reply, Scripted, answering, scripted
 
 WAV = wav_bytes(bytes(3200), AudioFormat(16000))
@@ -330,3 +330,34 @@ async def test_a_wrong_key_is_one_error() -> None:
         with pytest.raises(AuthenticationError):
             await client.catalog.me()
     assert len(server.requests) == 1
+
+
+# Knowledge bases
+
+DOCUMENT = {"id": "doc_1", "name": "house.md", "status": "indexed", "reason": None, "chunk_count": 3}
+BASE = {"object": "knowledgebase", "id": "kb_1", "name": "House", "documents": [DOCUMENT, "odd"]}
+
+
+async def test_knowledge_bases_are_made_filled_read_and_deleted() -> None:
+    made, listed = answering(201, BASE), answering(200, {"data": [BASE]})
+    async with rest(made, answering(202, DOCUMENT), listed, answering(200, BASE), answering(204)) as (client, server):
+        base = await client.knowledge.create("House")
+        document = await client.knowledge.add(base.id, "house.md", "# House", "text/markdown")
+        assert await client.knowledge.list() == [await client.knowledge.get("kb/1")] == [base]
+        await client.knowledge.delete(base.id)
+    assert base == KnowledgeBase("kb_1", "House", (document,))
+    assert document == KnowledgeDocument("doc_1", "house.md", "indexed", "", 3)
+    posted, added, _, got, deleted = server.requests
+    assert posted.json == {"name": "House"}
+    assert added.target == "/v1/knowledgebases/kb_1/documents"
+    assert added.json == {"name": "house.md", "text": "# House", "media_type": "text/markdown"}
+    assert got.target == "/v1/knowledgebases/kb%2F1"
+    assert (deleted.method, deleted.target) == ("DELETE", "/v1/knowledgebases/kb_1")
+
+
+@pytest.mark.parametrize("odd", ["", ".", ".."])
+async def test_what_is_no_id_is_not_sent(odd: str) -> None:
+    async with rest() as (client, server):
+        with pytest.raises(ConfigurationError, match="is not an id"):
+            await client.knowledge.get(odd)
+    assert not server.requests

@@ -157,6 +157,7 @@ PASSAGES = """Use these.
         ("Can I bring my dog?", "Dogs are welcome on the terrace."),
         ("Do you have a car park?", "Sorry, I did not catch that."),
         ("A small mocha", "A small mocha."),
+        ("Large, and I love dogs", "A large latte."),
     ],
 )
 def test_answers_from_the_passages_and_from_nothing_else(asked: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Plain requests and answers: recordings to text, and the catalogues.
+"""Plain requests and answers: recordings to text, the catalogues, knowledge bases.
 
 async with RestClient(endpoint) as client:
     transcription = await client.audio.transcribe("call.wav")
@@ -14,8 +14,19 @@ from ..http import HttpClient
 from ..options import Endpoint
 from .audio import AudioRequests, Segment, Transcription, TranscriptionFormat
 from .catalog import Account, CatalogRequests, Model, Voice
+from .knowledge import KnowledgeBase, KnowledgeDocument, KnowledgeRequests
 
-__all__ = ["Account", "Model", "RestClient", "Segment", "Transcription", "TranscriptionFormat", "Voice"]
+__all__ = [
+    "Account",
+    "KnowledgeBase",
+    "KnowledgeDocument",
+    "Model",
+    "RestClient",
+    "Segment",
+    "Transcription",
+    "TranscriptionFormat",
+    "Voice",
+]
 
 
 class RestClient:
@@ -28,6 +39,8 @@ class RestClient:
         """Recordings to text: never repeated after a failure, because each may be billed."""
         self.catalog = CatalogRequests(http)
         """Voices, models, the account: repeated on 429, 5xx and network errors within ``retry_window`` seconds."""
+        self.knowledge = KnowledgeRequests(http)
+        """The organisation's knowledge bases: reads are repeated as the catalogue's, writes never."""
         self._http = http
 
     async def aclose(self) -> None:

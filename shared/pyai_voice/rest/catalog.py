@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, cast
-from urllib.parse import quote
 
-from ..errors import ConfigurationError, ProtocolError
-from ..exchange import NOT_PYAI
-from ..http import Answer, HttpClient
+from ..errors import ProtocolError
+from ..http import HttpClient
+from .fields import as_object, as_objects, dictionary, segment, text, words
 
 __all__ = ["Account", "CatalogRequests", "Model", "Voice"]
 
 _MOST_PAGES = 50
-_LISTS = ("data", "voices", "voice_profiles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +78,28 @@ class CatalogRequests:
     async def voice(self, voice_id: str) -> Voice:
         """Return one voice. Raises RequestError (404) if there is none with this id."""
         self._provider.require("voice")
-        answer = await self._http.get(f"{self._provider.voices_path}/{_segment('voice_id', voice_id)}")
-        return _voice(_object(answer.json(), answer))
+        answer = await self._http.get(f"{self._provider.voices_path}/{segment('voice_id', voice_id)}")
+        return _voice(as_object(answer.json(), answer))
 
     async def models(self) -> list[Model]:
         """Return all models."""
         self._provider.require("models")
-        return [Model(_text(item, "id"), _words(item, "capabilities")) for item in await self._list("/models", {})]
+        return [Model(text(item, "id"), words(item, "capabilities")) for item in await self._list("/models", {})]
 
     async def me(self) -> Account:
         """Return whose key this is."""
         self._provider.require("me")
         answer = await self._http.get("/me")
-        me = _object(answer.json(), answer)
+        me = as_object(answer.json(), answer)
         return Account(
-            key_id=_text(me, "key_id"),
-            org_id=_text(me, "org_id"),
-            environment=_text(me, "env") or _text(me, "environment"),
-            status=_text(me, "status"),
-            plan=_text(me, "plan"),
-            scopes=_words(me, "scopes"),
-            limits=_dictionary(me, "limits"),
-            credit=_dictionary(me, "credit"),
+            key_id=text(me, "key_id"),
+            org_id=text(me, "org_id"),
+            environment=text(me, "env") or text(me, "environment"),
+            status=text(me, "status"),
+            plan=text(me, "plan"),
+            scopes=words(me, "scopes"),
+            limits=dictionary(me, "limits"),
+            credit=dictionary(me, "credit"),
         )
 
     async def _list(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
@@ -109,53 +107,15 @@ class CatalogRequests:
         for _ in range(_MOST_PAGES):
             answer = await self._http.get(path, query)
             page = answer.json()
-            items += _items(page, answer)
-            cursor = _text(cast("dict[str, Any]", page), "next_cursor") if isinstance(page, dict) else ""
+            items += as_objects(page, answer)
+            cursor = text(cast("dict[str, Any]", page), "next_cursor") if isinstance(page, dict) else ""
             if not cursor:
                 return items
             query = {**query, "cursor": cursor}
         raise ProtocolError(f"The list at {path} does not end after {_MOST_PAGES} pages")
 
 
-def _segment(name: str, value: str) -> str:
-    if value in ("", ".", ".."):
-        raise ConfigurationError(f"{name}: {value!r} is not an id", code="invalid_option")
-    return quote(value, safe="")
-
-
-def _items(page: object, answer: Answer) -> list[dict[str, Any]]:
-    found: object = page
-    if isinstance(page, dict):
-        fields = cast("dict[str, object]", page)
-        found = next((fields[name] for name in _LISTS if name in fields), None)
-    if not isinstance(found, list):
-        raise ProtocolError("The server sent no list", hint=NOT_PYAI, request_id=answer.request_id)
-    return [_object(item, answer) for item in cast("list[object]", found)]
-
-
-def _object(value: object, answer: Answer) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ProtocolError("The server sent no object", hint=NOT_PYAI, request_id=answer.request_id)
-    return cast("dict[str, Any]", value)
-
-
 def _voice(item: dict[str, Any]) -> Voice:
     names = ("name", "gender", "language", "region", "age", "tone", "bio", "preview_url")
-    identity = _text(item, "voice_id") or _text(item, "id")
-    return Voice(voice_id=identity, **{name: _text(item, name) for name in names})
-
-
-def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _words(fields: dict[str, Any], name: str) -> tuple[str, ...]:
-    value = fields.get(name)
-    words = cast("list[object]", value) if isinstance(value, list) else []
-    return tuple(word for word in words if isinstance(word, str))
-
-
-def _dictionary(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    value = fields.get(name)
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    identity = text(item, "voice_id") or text(item, "id")
+    return Voice(voice_id=identity, **{name: text(item, name) for name in names})
