@@ -15,7 +15,7 @@ from .backoff import Outage
 from .errors import Category, ConnectivityError, PyAIError, StalledError
 from .events import HearEvent, Problem, Transcript, TurnEnded
 from .journal import Journal, Mark
-from .link import Link
+from .link import Link, Message
 from .options import LinkOptions
 from .protocol.hear.client import HearClient
 
@@ -94,7 +94,7 @@ class Conversation:
 
     async def run(self) -> PyAIError | None:
         """Converse until it ends; return why, None where the stream is finished. Leaves no task behind."""
-        parts = [asyncio.ensure_future(part) for part in (self._read(), self._write(), self._guard())]
+        parts = [asyncio.ensure_future(part) for part in (self._link.listen(self._hear), self._write(), self._guard())]
         try:
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -121,13 +121,12 @@ class Conversation:
             return ConnectivityError("The server closed the connection after a final transcript", code="1011")
         return error
 
-    async def _read(self) -> None:
-        while not self._wishes.finished:
-            message = await self._link.receive()
-            self._heard_at, self._heard_any = _now(), True
-            for event in self._machine.receive(message, self._journal.sent_seconds):
-                self._take(event)
-            self._wishes.wake.set()  # the machine may have an answer to send
+    def _hear(self, message: Message) -> bool:
+        self._heard_at, self._heard_any = _now(), True
+        for event in self._machine.receive(message, self._journal.sent_seconds):
+            self._take(event)
+        self._wishes.wake.set()  # the machine may have an answer to send
+        return not self._wishes.finished
 
     def _take(self, event: HearEvent) -> None:
         self._last = event

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from ssl import SSLCertVerificationError
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -20,7 +20,8 @@ from websockets.exceptions import (
     InvalidStatus,
     WebSocketException,
 )
-from websockets.protocol import State
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
+from websockets.protocol import Event, State
 from websockets.typing import Subprotocol
 
 from .backoff import retry_after
@@ -38,7 +39,7 @@ from .protocol.envelope import read_fault
 from .protocol.hear.wire import Message, subprotocols
 from .redact import SecretFilter
 
-__all__ = ["Connect", "Link", "Message", "memory_links", "websocket"]
+__all__ = ["Connect", "Link", "Listener", "Message", "websocket"]
 
 _LARGEST_MESSAGE = 1 << 20
 """Bytes of a message from the server; the protocol's are below 16 kB."""
@@ -50,6 +51,10 @@ _VIOLATIONS = frozenset({1002, 1007, 1009})
 
 _logger = logging.getLogger("pyai_voice.link")
 _logger.addFilter(SecretFilter())
+
+
+Listener = Callable[[Message], bool]
+"""Takes a message at once, without waiting; returns whether it wants more."""
 
 
 class Link(Protocol):
@@ -68,8 +73,11 @@ class Link(Protocol):
         """Send one message. Raises PyAIError when the connection is gone or makes no progress."""
         ...
 
-    async def receive(self) -> Message:
-        """Return the next message. Raises PyAIError when the connection is gone. Cancel-safe."""
+    async def listen(self, listener: Listener, /) -> None:
+        """Hand over each message as it comes, from the first one, until the listener wants no more. Call it once.
+
+        Raises PyAIError when the connection is gone, and whatever the listener raises.
+        """
         ...
 
     async def close(self) -> None:
@@ -104,9 +112,74 @@ class _Dial(connect):
         return exc
 
 
-async def _dial(url: str, endpoint: Endpoint, options: LinkOptions) -> ClientConnection:
-    return await _Dial(
+class _Connection(ClientConnection):
+    """Hands each message over inside ``data_received``: between socket and listener are no queue and no task.
+
+    Nothing piles up that way, so only what comes before there is a listener has to be held back.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._listener: Listener | None = None
+        self._early: list[Frame] = []
+        self._partial = bytearray()
+        self._over: asyncio.Future[PyAIError | None] = self.loop.create_future()
+
+    async def listen(self, listener: Listener) -> None:
+        self._listener = listener
+        for frame in self._early:
+            self._gather(frame)
+        self._early.clear()
+        self.transport.resume_reading()
+        if failure := await self._over:
+            raise failure
+
+    def process_event(self, event: Event) -> None:
+        if not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+        elif self._listener is None:
+            self._early.append(event)
+            self.transport.pause_reading()
+        else:
+            self._gather(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if not self._over.done():
+            self._over.set_result(_closed(self.protocol.close_exc))
+
+    def _gather(self, frame: Frame) -> None:
+        """Put the fragments of a message together; the library limits its size and knows their order."""
+        self._is_text = frame.opcode is Opcode.TEXT or (frame.opcode is Opcode.CONT and self._is_text)
+        self._partial += frame.data
+        if frame.fin:
+            whole, self._partial = self._partial, bytearray()
+            self._hand_over(whole)
+
+    def _hand_over(self, whole: bytearray) -> None:
+        if self._listener is None or self._over.done():
+            return
+        try:
+            message = whole.decode() if self._is_text else bytes(whole)
+        except UnicodeDecodeError as error:
+            self._fail(error)
+            return
+        try:
+            if not self._listener(message):
+                self._over.set_result(None)
+        except Exception as error:  # noqa: BLE001 - outermost line of a callback: who listens gets it
+            self._over.set_exception(error)
+
+    def _fail(self, error: UnicodeDecodeError) -> None:
+        self.protocol.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+        self.send_data()
+        self.transport.close()
+
+
+async def _dial(url: str, endpoint: Endpoint, options: LinkOptions) -> _Connection:
+    connection = await _Dial(
         url,
+        create_connection=_Connection,
         subprotocols=[Subprotocol(name) for name in subprotocols(endpoint.api_key.get_secret_value())],
         open_timeout=None,
         ping_interval=options.ping,
@@ -117,6 +190,7 @@ async def _dial(url: str, endpoint: Endpoint, options: LinkOptions) -> ClientCon
         logger=_logger,
         proxy=None if endpoint.is_loopback() else True,
     )
+    return cast("_Connection", connection)
 
 
 def _handshake_error(error: Exception, endpoint: Endpoint, options: LinkOptions) -> PyAIError:
@@ -156,7 +230,7 @@ def _refused(error: InvalidStatus, where: str) -> PyAIError:
 
 
 class _WebSocketLink:
-    def __init__(self, connection: ClientConnection, stall: float) -> None:
+    def __init__(self, connection: _Connection, stall: float) -> None:
         self._connection = connection
         self._stall = stall
 
@@ -188,12 +262,8 @@ class _WebSocketLink:
             return
         raise failure
 
-    async def receive(self) -> Message:
-        try:
-            return await self._connection.recv()
-        except ConnectionClosed as error:
-            failure = _closed(error)
-        raise failure
+    async def listen(self, listener: Listener, /) -> None:
+        await self._connection.listen(listener)
 
     async def close(self) -> None:
         try:
@@ -212,37 +282,3 @@ def _closed(error: ConnectionClosed) -> PyAIError:
     if error.sent is not None and error.sent.code in _VIOLATIONS:
         return ProtocolError(f"The server sent what no PyAI server sends ({error.sent.reason or error.sent.code})")
     return ConnectivityError("The connection was lost")
-
-
-class _MemoryLink:
-    def __init__(self, inbox: asyncio.Queue[Message | None], outbox: asyncio.Queue[Message | None]) -> None:
-        self._inbox, self._outbox = inbox, outbox
-
-    @property
-    def ready(self) -> bool:
-        return not self._outbox.full()
-
-    def send_now(self, message: Message, /) -> None:
-        self._outbox.put_nowait(message)
-
-    async def send(self, message: Message, /) -> None:
-        await self._outbox.put(message)
-
-    async def receive(self) -> Message:
-        message = await self._inbox.get()
-        if message is None:
-            raise close_error(1000)
-        return message
-
-    async def close(self) -> None:
-        await self._outbox.put(None)
-
-    def abort(self) -> None:
-        self._inbox.put_nowait(None)
-
-
-def memory_links() -> tuple[Link, Link]:
-    """Return the two ends of one link inside the process: for tests, and to embed a server."""
-    left: asyncio.Queue[Message | None] = asyncio.Queue(64)
-    right: asyncio.Queue[Message | None] = asyncio.Queue(64)
-    return _MemoryLink(left, right), _MemoryLink(right, left)
