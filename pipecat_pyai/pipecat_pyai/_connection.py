@@ -147,6 +147,8 @@ class HearConnection(FrameProcessor):
                 await self._report_connected(event)
             case Disconnected(error=error):
                 await self._report_disconnected(error)
+            case Problem(error=error) if error.code == "grounding_inactive":
+                logger.warning(f"{self}: {error}")  # nothing has failed: there is no knowledge base
             case Problem(error=error):
                 await self.push_error(str(error), error, category=to_local_category(error))
             case ConfigAcknowledged(warnings=warnings) if warnings and warnings != self._warnings:
