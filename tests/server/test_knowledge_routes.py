@@ -118,7 +118,14 @@ async def test_bad_input_is_one_clear_error_and_nothing_is_kept(
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"query": 1}, {"query": "a", "limit": 0}, {"query": "a", "limit": 21}, {"query": "a", "limit": "3"}]
+    [
+        {},
+        {"query": 1},
+        {"query": "a", "limit": 0},
+        {"query": "a", "limit": 21},
+        {"query": "a", "limit": "3"},
+        {"query": "a", "limit": True},
+    ]
     + [{"query": "a", "min_score": value} for value in (-1, 2, "x")],
 )
 async def test_a_wrong_question_is_refused(local: Local, fields: dict[str, Any]) -> None:
@@ -128,7 +135,13 @@ async def test_a_wrong_question_is_refused(local: Local, fields: dict[str, Any])
 
 async def test_unknown_ids_are_404(local: Local) -> None:
     base = await make(local)
-    for path in (f"{PATH}/kb_none", f"{base}/documents/doc_none", f"{PATH}/kb_none/documents/doc_none"):
+    for path in (
+        f"{PATH}/kb_none",
+        f"{PATH}/kb%00",
+        f"{PATH}/%ff",
+        f"{base}/documents/doc_none",
+        f"{PATH}/kb_none/documents/doc_none",
+    ):
         assert code_of(await local.get(path)) == (404, "not_found")
         assert code_of(await delete(local, path)) == (404, "not_found")
     for path in (f"{PATH}/kb_none/documents", f"{PATH}/kb_none/search"):

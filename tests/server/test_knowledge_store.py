@@ -198,6 +198,9 @@ async def test_organisations_do_not_see_each_other(store: KnowledgeStore) -> Non
     assert await search(store, "safe", organisation=OTHER) == []
     assert base not in [each.id for each in await store.bases(OTHER)]
     for attempt in (
+        store.base(ORG, f"{base}\0"),
+        store.document(ORG, base, f"{document}\0"),
+        store.delete_document(ORG, base, f"{document}\0"),
         store.base(OTHER, base),
         store.delete_base(OTHER, base),
         store.documents(OTHER, base),

@@ -176,7 +176,7 @@ class Knowledge:
     async def _search(
         self, organisation: str, query: str, kb: str | Sequence[str] | None, limit: int, weights: Weights
     ) -> list[Hit]:
-        query = query[:_LONGEST_QUERY]
+        query = query[:_LONGEST_QUERY].encode("utf-8", "replace").decode()  # JSON may hold half a character
         if not query.strip():
             return []
         embedder: Embedder = await asyncio.shield(self._loading)

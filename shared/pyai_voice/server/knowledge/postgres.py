@@ -127,7 +127,7 @@ class PostgresStore:
         async with use(self._pool) as connection:
             number = await _number(connection, organisation, base)
             deleted = await connection.execute(
-                "DELETE FROM pyai_voice.documents WHERE base = %s AND id = %s", (number, document)
+                "DELETE FROM pyai_voice.documents WHERE base = %s AND id = %s", (number, _storable(document))
             )
             if not deleted.rowcount:
                 raise not_found("document", document)
@@ -174,8 +174,9 @@ class PostgresStore:
         return bool(updated.rowcount)
 
 
-async def _rows(connection: Connection, statement: LiteralString, *given: Any) -> list[tuple[Any, ...]]:
-    return await (await connection.execute(statement, given)).fetchall()
+async def _rows(connection: Connection, statement: LiteralString, *given: str | int) -> list[tuple[Any, ...]]:
+    storable = [_storable(each) if isinstance(each, str) else each for each in given]
+    return await (await connection.execute(statement, storable)).fetchall()
 
 
 async def _number(connection: Connection, organisation: str, base: str) -> int:

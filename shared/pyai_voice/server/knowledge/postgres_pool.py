@@ -171,5 +171,6 @@ def _refusal(error: psycopg.Error) -> ServiceError:
         return locked()
     if isinstance(error, PoolTimeout):
         return unavailable("PostgreSQL does not answer, or all connections are in use")
-    state = error.sqlstate or ""
-    return unavailable(_REASONS.get(state, f"PostgreSQL failed ({state or type(error).__name__})"))
+    if not error.sqlstate:
+        return unavailable("PostgreSQL cannot be reached, or the connection was lost")
+    return unavailable(_REASONS.get(error.sqlstate, f"PostgreSQL refused ({error.sqlstate})"))

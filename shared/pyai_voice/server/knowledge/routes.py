@@ -83,11 +83,8 @@ async def _remove(request: Request) -> JSONResponse:
 async def _search(request: Request) -> JSONResponse:
     organisation, base = _named(request)
     fields = await _object(request, request.app.state.settings.max_body)
-    limit, least = fields.get("limit", 3), fields.get("min_score", 0.0)
-    if not isinstance(limit, int) or not 1 <= limit <= _MOST_HITS:
-        raise service_error(f"limit: expected 1 to {_MOST_HITS}", code="invalid_request")
-    if not isinstance(least, int | float) or not 0 <= least <= 1:
-        raise service_error("min_score: expected 0 to 1", code="invalid_request")
+    limit = int(_amount(fields, "limit", 3, 1, _MOST_HITS))
+    least = _amount(fields, "min_score", 0.0, 0, 1)
     hits = await _knowledge(request).search(organisation, _string(fields, "query"), base, limit, least=least)
     return _page([_hit(each) for each in hits])
 
@@ -157,6 +154,13 @@ def _string(fields: dict[str, Any], name: str, default: str | None = None) -> st
     value = fields.get(name, default)
     if not isinstance(value, str):
         raise service_error(f"{name}: expected a text", code="invalid_request")
+    return value
+
+
+def _amount(fields: dict[str, Any], name: str, default: float, least: float, most: float) -> float:
+    value = fields.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise service_error(f"{name}: expected {least:g} to {most:g}", code="invalid_request")
     return value
 
 

@@ -120,20 +120,26 @@ def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
 
 def _tune(connection: sqlite3.Connection, durable: bool) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    _is_empty(connection)  # before anything is changed in somebody else's file
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Tell whether the file has no tables yet. Raises ServerError ``store_corrupt`` if those it has are not ours."""
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        return True
+    if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
+        raise corrupt()
+    return False
+
+
 def _set_up(connection: sqlite3.Connection) -> None:
     with transaction(connection):
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        if _is_empty(connection):
             _create(connection)
-        application, layout = (
-            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        )
-    if application != _APPLICATION:
-        raise corrupt()
+    layout = connection.execute("PRAGMA user_version").fetchone()[0]
     model = connection.execute("SELECT value FROM meta WHERE name = 'model'").fetchone()
     if layout != _LAYOUT or model != (MODEL,):
         raise unavailable("it was made by another version of this program; add the documents to a new one")
