@@ -393,6 +393,15 @@ REQUIREMENTS = (
         ("core/test_eager.py::test_a_stream_predicts_withdraws_and_predicts_again",),
     ),
     Requirement(
+        "T-08",
+        "In any order of messages, drops, commits, speech and silence each turn begins once and ends once in time, "
+        "and each word is told once.",
+        (
+            "core/test_schedules.py::test_whatever_breaks_each_word_is_told_once_and_in_order",
+            "core/test_schedules.py::test_whatever_the_server_says_each_turn_begins_once_and_ends_once_in_time",
+        ),
+    ),
+    Requirement(
         "O-01",
         "A client's first message is tagged 0x03: a JSON object of type configure without an event key.",
         (

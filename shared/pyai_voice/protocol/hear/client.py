@@ -216,7 +216,9 @@ class HearClient:
         assert self._utterance is not None
         start = self._utterance.started
         language = text_of(fields, "language") or self.options.language
-        partial = Transcript(text, self._utterance.name, stable=stable, start=start, end=at, language=language)
+        partial = Transcript(
+            text, self._utterance.name, stable=stable, start=start, end=max(start, at), language=language
+        )
         return [*events, partial]
 
     def _speech_final(self, fields: dict[str, Any], sent: float, legacy: bool) -> list[HearEvent]:
@@ -337,7 +339,7 @@ class HearClient:
     def _position(self, fields: dict[str, Any], sent: float) -> float:
         on_wire = number(fields, "t_ms")
         at = sent if on_wire is None else min(self._base + on_wire / 1000, sent)
-        return max(at, self._utterance.started if self._utterance else self._heard_to)  # time never runs back
+        return max(at, self._heard_to)  # time never runs back, except over what is sent again
 
     def _is_over(self, fields: dict[str, Any], legacy: bool) -> bool:
         return not legacy and text_of(fields, "utterance_id") in self._finished
