@@ -39,6 +39,8 @@ _PARTIAL_EVERY, _FIRST_EVERY, _FIRST_AFTER = 0.15, 0.06, 0.1
 """Seconds of audio between two partial readings; between two attempts at the first one; before the first attempt."""
 _REST = 3.0
 """A partial starts no sooner after the last one began than this many times what that one took."""
+_TELEPHONE = 8000
+"""Samples a second up to which audio is taken for that of a telephone."""
 _CARRY = 4.0
 """Seconds at the end of the longest utterance in which the quiet point to cut it is looked for."""
 _PIECE = 0.1
@@ -95,7 +97,7 @@ class Listener:
         self._recognizer = recognizer
         self._end_of_turn = end_of_turn or EndOfTurn()
         self._options = options
-        self._segmenter = Segmenter(detector)
+        self._segmenter = Segmenter(detector, telephone=options.sample_rate <= _TELEPHONE)
         self._aligner = SampleAligner()
         self._rate = StreamRate(options.sample_rate, detector.rate)
         self._unheard = bytearray()
