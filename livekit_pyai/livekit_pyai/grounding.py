@@ -25,8 +25,6 @@ from .stt import STT
 
 __all__ = ["GroundedLLM", "GroundingMixin", "cite"]
 
-_STYLE = GroundingStyle()
-
 
 class GroundedLLM(llm.LLM[Never]):
     """A language model that is told the passages of the user's last words; everything else is the model's own.
@@ -34,11 +32,11 @@ class GroundedLLM(llm.LLM[Never]):
     For any agent: ``AgentSession(stt=stt, llm=pyai.GroundedLLM(openai.LLM(), stt))``. Closing it closes the model.
     """
 
-    def __init__(self, model: llm.LLM[Any], stt: STT, *, style: GroundingStyle = _STYLE) -> None:
+    def __init__(self, model: llm.LLM[Any], stt: STT, *, style: GroundingStyle | None = None) -> None:
         super().__init__()
         self._model = model
         self._hearer = stt
-        self._style = style
+        self._style = style or GroundingStyle()
         self._silence = [
             listen(model, "metrics_collected", partial(self.emit, "metrics_collected")),
             listen(model, "error", partial(self.emit, "error")),
@@ -85,7 +83,7 @@ class GroundingMixin(Agent):
     Use it or :class:`GroundedLLM`, not both. A ``llm_node`` of your own calls ``super().llm_node(...)``.
     """
 
-    grounding_style: GroundingStyle = _STYLE
+    grounding_style: GroundingStyle = GroundingStyle()
     """How the passages are chosen and written."""
     grounding_stt: STT | None = None
     """Where the passages come from; None: the agent's STT, else the session's."""
@@ -111,13 +109,13 @@ class GroundingMixin(Agent):
         raise ConfigurationError("GroundingMixin: set grounding_stt; the session's STT is not a pyai.STT")
 
 
-def cite(session: AgentSession[Any], stt: STT, *, style: GroundingStyle = _STYLE) -> None:
+def cite(session: AgentSession[Any], stt: STT, *, style: GroundingStyle | None = None) -> None:
     """Write into each reply of the agent which passages its model was told: ``ChatMessage.extra["citations"]``.
 
     A list of ``{"number", "content", "score"}``; absent where there were none. ``extra`` is kept in the history and
     never sent to a model. The style is that of the model's passages: then the numbers are those that it saw.
     """
-    listen(session, "conversation_item_added", _Citations(stt, style).item_added)
+    listen(session, "conversation_item_added", _Citations(stt, style or GroundingStyle()).item_added)
 
 
 class _Citations:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from importlib.metadata import version
 
 import pytest
-from livekit.agents import AgentSession, Plugin
+from livekit.agents import AgentSession, Plugin, llm
 from livekit.plugins import pyai
 
 import livekit_pyai
@@ -57,3 +58,52 @@ def test_turn_handling_is_a_plain_dict_whose_groups_can_be_changed():
 async def test_a_session_takes_turn_handling_without_a_warning():
     session = AgentSession(vad=None, turn_handling=turn_handling())
     assert session.options.endpointing["min_delay"] == 0.0
+
+
+async def test_the_example_of_a_grounded_agent_builds_what_it_says(monkeypatch: pytest.MonkeyPatch):
+    for name, value in {"PYAI_API_KEY": "pyai_test", "OPENAI_API_KEY": "sk-test"}.items():
+        monkeypatch.setenv(name, value)
+    from examples import livekit_cue_agent
+
+    session = livekit_cue_agent.build()
+    assert isinstance(session.stt, pyai.STT) and session.stt.turns.authority == "cue"
+    assert isinstance(session.llm, pyai.GroundedLLM) and session.llm.model == livekit_cue_agent.MODEL
+    assert session.options.turn_handling["endpointing"]["min_delay"] == 0.0
+    assert livekit_cue_agent.Host().instructions == livekit_cue_agent.INSTRUCTIONS
+    await session.stt.aclose()
+    await session.llm.aclose()
+
+
+@pytest.mark.parametrize(("authority", "mode"), [("cue", "stt"), ("framework", None), ("client", "manual")])
+async def test_turn_handling_follows_the_authority_of_the_stt(authority: str, mode: str | None):
+    async with pyai.STT(api_key="pyai_test", turns=authority) as stt:  # type: ignore[arg-type]
+        assert pyai.turn_handling(stt).get("turn_detection") == mode
+        assert stt.turns.authority == authority
+        policy = pyai.TurnPolicy(authority="client", watchdog=5.0)
+        assert pyai.turn_handling(pyai.STT(api_key="pyai_test", turns=policy))["turn_detection"] == "manual"
+
+
+async def test_cue_settings_change_with_the_others_and_wrong_ones_are_named():
+    async with pyai.STT(api_key="pyai_test", grounding=True) as stt:
+        stt.update_options(eager=True, endpointing_ms=400)
+        with pytest.raises(ValueError, match="eager_threshold"):
+            stt.update_options(eager_threshold=2.0)
+        with pytest.raises(ValueError, match="authority"):
+            pyai.STT(api_key="pyai_test", turns="nobody")  # type: ignore[arg-type]
+
+
+async def test_a_detector_holds_no_stt_and_leaves_ends_to_cue():
+    stt = pyai.STT(api_key="pyai_test")
+    assert stt.capabilities.manual_flush
+    detector = pyai.CueTurnDetector(stt, threshold=0.4)
+    assert not stt.capabilities.manual_flush
+    assert not hasattr(detector, "stream")
+    assert (detector.model, detector.provider) == ("pyai-cue", "PyAI")
+    assert await detector.unlikely_threshold(None) == 0.4 and await detector.supports_language(None)
+    assert await detector.predict_end_of_turn(llm.ChatContext.empty()) == 1.0  # it has no stream yet
+    await stt.aclose()
+    del stt
+    gc.collect()
+    assert await detector.predict_end_of_turn(llm.ChatContext.empty(), timeout=1.0) == 1.0
+    with pytest.raises(ValueError, match="threshold"):
+        pyai.CueTurnDetector(pyai.STT(api_key="pyai_test"), threshold=0.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
+import pytest
 from livekit.agents import APIConnectOptions, APIStatusError, CloseReason, ErrorEvent
 from livekit.agents.stt import STTError
 from livekit.agents.voice.agent_session import SessionConnectOptions
@@ -14,7 +16,8 @@ from tests.core.scripted_http import CANARY, Scripted, speaking
 from tests.core.scripted_http import scripted as scripted_http
 
 from .headless import Echo, call
-from .helpers import SECOND, hear
+from .helpers import END, FINAL, SECOND, hear, is_end, kinds, push, texts, until
+from .loud import LoudVAD
 
 TURNS = pyai.turn_handling()
 
@@ -194,3 +197,54 @@ async def test_keyterms_of_the_session_reach_the_service():
         async with call(stt=stt, turn_handling=TURNS, stt_context_options={"keyterms": ["Flat White"]}):
             async with asyncio.timeout(15):
                 await known.wait()
+
+
+@pytest.mark.parametrize("authority", ["cue", "framework", "client"])
+async def test_a_turn_that_nobody_ends_is_closed_by_its_watchdog(authority: str):
+    async def falls_silent(peer: Peer) -> None:
+        await peer.hear_audio(SECOND)
+        await peer.say(type="partial", text="two oat", utterance_id="u", t_ms=900)
+        await stay(peer)
+
+    policy = pyai.TurnPolicy(authority=authority, watchdog=0.5)  # type: ignore[arg-type]
+    async with scripted(falls_silent) as server, hear(server, turns=policy) as stt, stt.stream() as stream:
+        push(stream, 1.0)
+        events = await until(stream, is_end)
+        assert kinds(events)[-2:] == [FINAL, END] and texts(events) == ["two oat"]
+        assert events[-1].speech_end_time and events[-1].speech_end_time <= time.time()
+
+
+async def test_the_detector_has_the_session_wait_while_cue_waits():
+    """The first utterance is over; while the second one is open, LiveKit waits for ``max_delay`` at most."""
+    answers: asyncio.Queue[float] = asyncio.Queue()
+
+    class Overheard(pyai.CueTurnDetector):
+        async def predict_end_of_turn(self, chat_ctx, *, timeout=None) -> float:
+            likely = await super().predict_end_of_turn(chat_ctx, timeout=timeout)
+            answers.put_nowait(likely)
+            return likely
+
+    async def hesitates(peer: Peer) -> None:
+        await say(peer, 1.0, "Two oat lattes")
+        await peer.hear_audio(2 * SECOND)
+        await peer.say(type="partial", text="and", utterance_id="b", t_ms=1900)
+        assert await answers.get() == 0.0  # LiveKit's VAD has heard the silence, and asks
+        ending = {"text": "And a cake.", "utterance_id": "b", "t_ms": 3000, "endpoint_reason": "endpoint"}
+        await peer.say(type="speech_final", **ending)
+        await peer.say(type="final", **ending)
+        await stay(peer)
+
+    async with scripted(hesitates) as server, hear(server) as stt:
+        turns = pyai.turn_handling(
+            stt, turn_detection=Overheard(stt), endpointing={"min_delay": 0.0, "max_delay": 30.0}
+        )
+        async with call(stt=stt, vad=LoudVAD(), turn_handling=turns) as running:
+            open_ = asyncio.Event()
+            running.session.on("user_input_transcribed", lambda event: event.transcript == "and" and open_.set())
+            running.microphone.speak(1.0)
+            running.microphone.speak(1.0)
+            async with asyncio.timeout(15):
+                await open_.wait()
+            running.microphone.speak(1.0, value=0)
+            assert (await running.user()).text_content == "Two oat lattes And a cake."
+            assert await answers.get() == 1.0
