@@ -14,7 +14,7 @@ from .clips import Clip
 __all__ = ["LINES", "MOMENTS", "Stopwatch", "answer_all"]
 
 LINES = {"16k": "wide-band", "8k": "telephone"}
-MOMENTS = (0.2, 0.3, 0.6, 1.0)
+MOMENTS = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """Seconds of silence after which a detector is asked."""
 
 

@@ -26,7 +26,7 @@ __all__ = ["BUDGETS", "Outcome", "Policy", "Scores", "at_budgets", "judged", "si
 Scores = Mapping[str, Sequence[float]]
 """Of each clip, by its name: how likely the turn is over, at each of ``MOMENTS``."""
 
-_THRESHOLDS = 60
+_THRESHOLDS, _NEVER = 60, 2.0
 _TIMEOUTS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0, 2.5, 3.0, 4.0)
 
 
@@ -66,7 +66,7 @@ BUDGETS: Mapping[str, Callable[[Outcome], tuple[bool, float]]] = {
 
 def silence(clips: Iterable[Clip]) -> Scores:
     """Return the scores of somebody who only waits."""
-    return {clip.name: [-1.0] * len(MOMENTS) for clip in clips}
+    return {clip.name: [0.0] * len(MOMENTS) for clip in clips}
 
 
 def judged(clips: Sequence[Clip], over_at: Callable[[str], float]) -> Outcome:
@@ -96,4 +96,5 @@ def _outcome(clips: Sequence[Clip], scores: Scores, policy: Policy) -> Outcome:
 def _policies(scores: Scores) -> Iterable[Policy]:
     values = sorted({score for each in scores.values() for score in each})
     step = max(1, len(values) // _THRESHOLDS)
-    return (Policy(*each) for each in product(values[::step], MOMENTS, _TIMEOUTS) if each[1] <= each[2])
+    thresholds = [*values[::step], _NEVER]
+    return (Policy(*each) for each in product(thresholds, MOMENTS, _TIMEOUTS) if each[1] <= each[2])
