@@ -441,6 +441,14 @@ REQUIREMENTS = (
         ),
     ),
     Requirement(
+        "O-07",
+        "A client sends one message of caller audio or silence for each 20 ms and never a burst of late ones.",
+        (
+            "core/test_omni_stream.py::test_silence_is_sent_one_message_for_each_slot_and_never_more_than_real_time",
+            "core/test_omni_stream.py::test_what_was_missed_is_not_made_up_by_a_burst",
+        ),
+    ),
+    Requirement(
         "O-08",
         "On flush or barge_in all undelivered agent audio is dropped; both in a row are one interruption.",
         (
@@ -495,6 +503,19 @@ REQUIREMENTS = (
         (
             "core/test_omni_client.py::test_a_reply_is_cut_to_what_was_spoken",
             "core/test_omni_client.py::test_a_reply_is_not_cut_to_what_it_does_not_begin_with",
+        ),
+    ),
+    Requirement(
+        "O-16",
+        "Closing says session_ending, closes with 1000, and may be repeated.",
+        ("core/test_omni_stream.py::test_closing_says_goodbye_closes_with_1000_and_may_be_repeated",),
+    ),
+    Requirement(
+        "O-17",
+        "Closes 1008, 4401 and 4403 are final; after others a new connection waits a second and configures again.",
+        (
+            "core/test_omni_stream.py::test_a_refusal_for_good_is_final_at_once",
+            "core/test_omni_stream.py::test_after_a_lost_connection_a_new_call_is_configured_with_what_was_said",
         ),
     ),
     Requirement(

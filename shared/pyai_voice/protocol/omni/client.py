@@ -91,6 +91,11 @@ class OmniClient:
         """What was asked for, when, and whether it is the first ``configure`` of the connection."""
         self._outgoing.clear()
 
+    @property
+    def replying(self) -> bool:
+        """Whether a reply is open."""
+        return self._replies.replying
+
     # What we say
 
     def open(self, now: float) -> None:

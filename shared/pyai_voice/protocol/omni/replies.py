@@ -66,6 +66,11 @@ class Replies:
         """Name and text of the newest reply."""
         self.open()
 
+    @property
+    def replying(self) -> bool:
+        """Whether a reply is open."""
+        return self._reply is not None
+
     def open(self) -> None:
         """Begin a connection: it counts its turns from the start, and may greet without a turn."""
         self._gate = True
