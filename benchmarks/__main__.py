@@ -29,6 +29,7 @@ BENCHMARKS = (
     Benchmark("engines", "the local engines on human recordings: words, orders, latency, speed", quick=None),
     Benchmark("cost", "CPU, memory and latency of a Hear stream, beside the official packages"),
     Benchmark("sentences", "the hole between spoken sentences, beside the official packages"),
+    Benchmark("eager", "what a predicted end of a turn gains, and how many predictions are withdrawn"),
     Benchmark("llm_start", "from the end of speech to the language model: frameworks' own turns and Cue's"),
     Benchmark("faults", "what drops, refusals and cut bodies cost, beside the official packages"),
     Benchmark("cycles", "what 200 openings and closings leave behind"),

@@ -133,7 +133,8 @@ class TurnEnded:
     """Why: ``client_commit``, ``endpoint``, ``silence``, ``max_utterance`` ...; ``deadline`` and ``watchdog`` are our
     own, see :class:`~pyai_voice.options.TurnPolicy` (an open set)."""
     at: float
-    """The audio position up to which everything has been heard, in seconds."""
+    """The audio position up to which everything has been heard, in seconds: that of the last words where the turn was
+    ended here, since what followed them is sent again."""
     committed: bool = False
     """It answers our own commit."""
     text: str = ""

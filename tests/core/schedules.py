@@ -52,6 +52,7 @@ class Rules:
 
     def __init__(self) -> None:
         self.finals: list[str] = []
+        self.reasons: list[str] = []
         self.committed = 0
         self._open: str | None = None
         self._seen: set[str] = set()
@@ -95,6 +96,7 @@ class Rules:
         assert bool(event.text) == self._said, "an end that does not say what was said"
         self._seen.add(event.utterance)
         self.committed += event.committed
+        self.reasons.append(event.reason)
         self._open, self._said, self._predicted = None, False, None
 
     def check_watchdog(self, now: float) -> None:
@@ -153,7 +155,7 @@ class Server:
 class Desk:
     """The stream. ``server`` makes a connection's server; None: what the server says is up to :meth:`told`."""
 
-    def __init__(self, server: type[Server] | None = None) -> None:
+    def __init__(self, server: type[Server] | None = None, options: HearOptions = OPTIONS) -> None:
         self.rules = Rules()
         self.now = 0.0
         self.mute = False
@@ -161,9 +163,9 @@ class Desk:
         self._server: Server | None = None
         self._connected = False
         self._drop_at: float | None = None
-        self._client = HearClient(OPTIONS)
+        self._client = HearClient(options)
         self._journal = Journal(FORMAT, 600.0)
-        self._watch = TurnWatch(OPTIONS, FORMAT)
+        self._watch = TurnWatch(options, FORMAT)
         self._connections = 0
 
     def connect(self) -> None:
