@@ -114,7 +114,7 @@ def test_a_host_that_is_not_this_machine_is_said_in_a_sentence() -> None:
 def test_help_names_every_option() -> None:
     done = run("serve", "--help")
     assert done.returncode == 0
-    for option in ("--host", "--port", "--data", "--max-streams", "--stt-model", "--quiet"):
+    for option in ("--host", "--port", "--data", "--store", "--max-streams", "--stt-model", "--quiet"):
         assert option in done.stdout
     assert "export PYAI_BASE_URL=" in done.stdout
 
@@ -124,7 +124,7 @@ def test_the_version() -> None:
 
 
 def test_without_the_extra_it_says_how_to_install_it() -> None:
-    code = "import sys; sys.modules['typer'] = None; import pyai_voice.cli"
+    code = "import sys; sys.modules['typer'] = None; from pyai_voice.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
     assert done.returncode == 1
     assert "pip install 'pyai-voice[server]'" in done.stderr

@@ -69,7 +69,10 @@ class Reader:
     async def _running(self) -> Process:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", _PROGRAM, stdin=PIPE, stdout=PIPE
+                *(sys.executable, "-m", _PROGRAM),
+                stdin=PIPE,
+                stdout=PIPE,
+                start_new_session=True,  # a terminal's Ctrl-C is for us; we end it
             )
         return self._process
 
