@@ -164,30 +164,6 @@ async def test_the_watchdog_watches_while_there_is_no_connection() -> None:
     assert len(only(first + second, Disconnected)) == 1
 
 
-async def test_new_words_put_the_watchdog_off_and_the_same_words_do_not() -> None:
-    asked: list[float] = []
-
-    async def speak_on(peer: Peer) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        await peer.hear_audio(SECOND)
-        for number in range(30):
-            word = "one" if number < 10 else "one two"
-            await peer.say(type="partial", text=word, utterance_id="u", t_ms=900 + number)
-            await asyncio.sleep(0.05)
-        await peer.hear_commit()
-        asked.append(loop.time() - began)
-        await peer.final("one two")
-        await stay(peer)
-
-    options = HearOptions(turns=TurnPolicy(watchdog=0.9))
-    async with scripted(speak_on) as server, HearStream(server.endpoint, options) as stream:
-        stream.send_audio(LOUD)
-        events = await turn(stream)
-    assert last(events).reason == "watchdog"
-    assert asked[0] >= 0.5 + 0.9  # the last new word came after half a second
-
-
 @pytest.mark.conforms("T-02")
 async def test_where_cue_has_the_word_its_silence_has_a_deadline() -> None:
     async with scripted(half_then_answer) as server, HearStream(server.endpoint, CUE) as stream:
