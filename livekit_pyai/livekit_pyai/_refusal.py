@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import Literal, cast
 
-from livekit.agents import stt
+from livekit.agents import APIError, stt
 
-from pyai_voice.errors import ProtocolError, PyAIError, ServiceError
+from pyai_voice.errors import Category, ProtocolError, PyAIError, ServiceError
 
 __all__ = ["Refusal", "RefusedError", "refused"]
 
+_OF_THE_KEY = frozenset(each.value for each in (Category.AUTHENTICATION, Category.PERMISSION, Category.BILLING))
 _REMEMBERED = 60.0
 """Seconds after which a refused key is worth another try: credit may have been added."""
 
@@ -37,7 +38,7 @@ class Refusal:
 
 
 class RefusedError(stt.STTError):
-    """The service has refused, and no retry can mend it.
+    """The service has refused the key, and no retry can mend it.
 
     A LiveKit session opens a stream again after an error of the type ``stt_error`` and closes at the fourth one; at
     an error of any type that it does not count it closes at once.
@@ -47,7 +48,12 @@ class RefusedError(stt.STTError):
 
 
 def refused(error: stt.STTError) -> stt.STTError:
-    """Return the error as one at which a session closes at once, if it ends a stream."""
-    if error.recoverable:
+    """Return the error as one at which a session closes at once, if the key was refused.
+
+    At any other error the session stays: it may still speak.
+    """
+    body = error.error.body if isinstance(error.error, APIError) else None
+    category = cast("dict[str, object]", body).get("category") if isinstance(body, dict) else None
+    if error.recoverable or category not in _OF_THE_KEY:
         return error
     return RefusedError(timestamp=error.timestamp, label=error.label, error=error.error, recoverable=False)
