@@ -203,13 +203,13 @@ async def test_a_caller_who_interrupts():
         loudspeaker.slow = True
         speech = session.say("This is a long story that nobody wants to hear.")
         await loudspeaker.playing.wait()
-        loudspeaker.slow = False
         caller.say(60, ENDED)
         if caller.policy == "client":
             await session.interrupt()
         async with asyncio.timeout(20):
             await speech.wait_for_playout()
         assert speech.interrupted
+        loudspeaker.slow = False
         await caller.heard()
 
     await everywhere(interrupts)
