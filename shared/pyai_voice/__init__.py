@@ -13,6 +13,9 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from .errors import PyAIError as PyAIError
     from .hear import HearStream as HearStream
+    from .omni import OmniStream as OmniStream
+    from .omni_options import OmniOptions as OmniOptions
+    from .omni_options import Tool as Tool
     from .options import CueOptions as CueOptions
     from .options import Endpoint as Endpoint
     from .options import HearOptions as HearOptions
@@ -29,11 +32,14 @@ _HOMES = {
     "HearOptions": "options",
     "HearStream": "hear",
     "LinkOptions": "options",
+    "OmniOptions": "omni_options",
+    "OmniStream": "omni",
     "PyAIError": "errors",
     "RestClient": "rest",
     "SpeakClient": "speak",
     "SpeakOptions": "options",
     "Speech": "speak",
+    "Tool": "omni_options",
     "TurnPolicy": "options",
 }
 """Public name -> the module that defines it; events are in ``pyai_voice.events``, all errors in ``.errors``."""

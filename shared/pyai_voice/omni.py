@@ -140,10 +140,7 @@ class OmniStream:
         if fixed := next((name for name in _FIXED if getattr(options, name) != getattr(self.options, name)), ""):
             raise ConfigurationError(f"{fixed} cannot change on a live stream", hint="Open a new stream")
         self.options = options
-        if self._call is None:
-            self._machine.options = options  # the next connection gets it whole
-        else:
-            self._machine.update(options, asyncio.get_running_loop().time())
+        self._machine.update(options, asyncio.get_running_loop().time())
 
     # Life
 

@@ -167,6 +167,12 @@ async def test_the_callers_audio_arrives_whole_between_silence() -> None:
             assert {size for _, size in peer.slots} == {SLOT}
 
 
+async def test_audio_that_was_dropped_before_the_first_connection_is_told_of() -> None:
+    async with omni_service(stay) as service, stream(service) as omni:
+        omni.send_audio(b"\x01\x01" * 16_000 * 3)
+        assert (await next_of(AudioLost, omni)).seconds == pytest.approx(1.0)
+
+
 async def test_a_muted_caller_is_silent_and_too_much_audio_is_told_of() -> None:
     async with omni_service(stay) as service:
         async with stream(service, input_rate=48000) as omni:
@@ -354,6 +360,31 @@ async def test_work_for_a_lost_call_stops() -> None:
         assert (await next_of(ToolCallClosed, omni)).reason == "disconnected"
         async with asyncio.timeout(5):
             await cancelled.wait()
+
+
+async def test_work_stops_when_the_stream_is_closed() -> None:
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def call(peer: Peer) -> None:
+        await peer.configured()
+        peer.machine.tool_call("lookup_order", {}, asyncio.get_running_loop().time())
+        await peer.stay()
+
+    async def lookup(arguments: dict[str, Any]) -> object:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.set()
+
+    options = OmniOptions(tools=(Tool(name="lookup_order", timeout=30),))
+    async with omni_service(call) as service:
+        omni = OmniStream(service.endpoint, options, handlers={"lookup_order": lookup})
+        omni.start()
+        async with asyncio.timeout(20):
+            await started.wait()
+        await omni.aclose()
+    assert cancelled.is_set()
 
 
 # What else the program says
