@@ -20,6 +20,8 @@ class ReplySound:
 
     def __init__(self, rate: int | None) -> None:
         self._rate = rate
+        if rate is not None:
+            Resampler(2 * rate, rate)  # loads soxr now: in the middle of a call that would be a gap of half a second
         self._reply = ""
         self._source: int | None = None
         self._resampler: Resampler | None = None
