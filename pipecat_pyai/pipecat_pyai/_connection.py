@@ -49,7 +49,7 @@ class HearConnection(FrameProcessor):
         self._running = False
         self._connection = _State.NEW
         self._warnings: tuple[str, ...] = ()
-        self._rate = 0
+        self._rate: int | None = None
         self._refused_audio = False
         self._register_event_handler("on_reconnected")
 
@@ -107,7 +107,7 @@ class HearConnection(FrameProcessor):
 
     async def _takes(self, frame: InputAudioRawFrame) -> bool:
         """Tell whether the stream can take this audio; complain once where it cannot."""
-        taken = frame.num_channels == 1 and frame.sample_rate == self._rate
+        taken = self._rate is None or (frame.num_channels == 1 and frame.sample_rate == self._rate)
         if not taken and not self._refused_audio:
             self._refused_audio = True
             await self.push_error(

@@ -31,7 +31,7 @@ from pydantic import SecretStr
 
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.events import AudioLost, Grounding, HearEvent, SpeechStarted, TurnEnded
-from pyai_voice.options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnPolicy
+from pyai_voice.options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
 from ._alarm import Alarm
 from ._connection import HearConnection
@@ -81,7 +81,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         language: Language | str | None = None,
         sample_rate: int | None = None,
         vad_force_turn_endpoint: bool | None = None,
-        turns: TurnPolicy | None = None,
+        turns: TurnPolicy | TurnAuthority | None = None,
         cue: CueOptions | None = None,
         eager_match_policy: EagerMatchPolicy | None = None,
         should_interrupt: bool = True,
@@ -99,7 +99,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
             language: Language or code; None lets PyAI detect it. ``settings`` goes before it.
             sample_rate: Samples a second, 8000 to 48000; None takes the pipeline's.
             vad_force_turn_endpoint: In short for ``turns``: True is ``framework``, False is ``cue``.
-            turns: Who ends a turn, and what happens when that one says nothing.
+            turns: Who ends a turn, or that and what happens when that one says nothing.
             cue: What Cue does besides; ``settings`` goes before it.
             eager_match_policy: Whether a transcript is what was predicted; Pipecat's default forgives punctuation.
             should_interrupt: Whether a turn that PyAI starts interrupts the bot.

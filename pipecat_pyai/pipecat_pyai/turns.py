@@ -8,7 +8,7 @@ from pipecat.turns.user_stop import BaseUserTurnStopStrategy, EagerMatchPolicy
 from pipecat.turns.user_turn_strategies import EagerUserTurnStrategies, ExternalUserTurnStrategies
 
 from pyai_voice.errors import ConfigurationError
-from pyai_voice.options import TurnPolicy
+from pyai_voice.options import TurnAuthority, TurnPolicy
 
 __all__ = ["ProposedUserTurnStopStrategy", "turn_policy", "user_turn_strategies"]
 
@@ -39,8 +39,10 @@ def user_turn_strategies(
     return strategies
 
 
-def turn_policy(turns: TurnPolicy | None, vad_force_turn_endpoint: bool | None) -> TurnPolicy:
+def turn_policy(turns: TurnPolicy | TurnAuthority | None, vad_force_turn_endpoint: bool | None) -> TurnPolicy:
     """Return who ends turns. Raises ConfigurationError where the two arguments contradict each other."""
+    if isinstance(turns, str):
+        turns = TurnPolicy(authority=turns)
     if vad_force_turn_endpoint is None:
         return turns or TurnPolicy()
     if turns is None:

@@ -164,7 +164,7 @@ EVENTS: list[HearEvent | None] = [
 ]
 """Everything that can happen; None: the stream ends here, and another one begins."""
 KINDS = [[event for event in EVENTS if type(event) is kind] for kind in dict.fromkeys(map(type, EVENTS))]
-SCHEDULES = st.lists(st.one_of(*map(st.sampled_from, KINDS)), max_size=30)
+SCHEDULES = st.lists(st.one_of(*map(st.sampled_from, KINDS)), max_size=20)
 
 
 def steps_of(made: Translation, schedule: list[HearEvent | None]) -> list[Step | None]:
