@@ -1,6 +1,7 @@
 """Search in PostgreSQL: BM25 over a table of words, and pgvector; exact, knowledge base by knowledge base.
 
-PostgreSQL's own ranking does not know how rare a word is, hence BM25 (k1 1.2, b 0.75) in SQL over ``postings``.
+PostgreSQL's own ranking does not know how rare a word is, hence BM25 (k1 1.2, b 0.75) in SQL over ``postings``; in
+float8 throughout, because PostgreSQL's exact numbers take four times as long.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from .words import plain
 __all__ = ["search"]
 
 _WORDS = """
-    WITH found AS (
-        SELECT chunk, count, length, count(*) OVER (PARTITION BY word) AS spread FROM pyai_voice.postings
-        WHERE base = ANY(%(bases)s) AND word = ANY(tsvector_to_array(to_tsvector('english', %(words)s)))
-    ), size AS (
-        SELECT sum(chunks) AS chunks, greatest(1, sum(words)) / greatest(1, sum(chunks)) AS average
+    WITH size AS MATERIALIZED (
+        SELECT sum(chunks)::float8 AS chunks, 
+            greatest(1, sum(words))::float8 / greatest(1, sum(chunks))::float8 AS average
         FROM pyai_voice.documents WHERE base = ANY(%(bases)s)
+    ), found AS MATERIALIZED (
+        SELECT word, chunk, count::float8 AS count, length::float8 AS length FROM pyai_voice.postings
+        WHERE base = ANY(%(bases)s) AND word = ANY(tsvector_to_array(to_tsvector('english', %(words)s)))
+    ), spread AS (
+        SELECT word, ln(1 + (min(chunks) - count(*) + 0.5::float8) / (count(*) + 0.5::float8)) AS rarity
+        FROM found, size GROUP BY word
     )
-    SELECT chunk FROM found, size GROUP BY chunk ORDER BY sum(
-        ln(1 + (chunks - spread + 0.5) / (spread + 0.5))::float8
-        * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length / average))
+    SELECT chunk FROM found JOIN spread USING (word), size GROUP BY chunk ORDER BY sum(
+        rarity * count * 2.2::float8 / (count + 0.3::float8 + 0.9::float8 * length / average)
     ) DESC, chunk LIMIT %(most)s
 """
 _MEANING = """

@@ -98,10 +98,13 @@ class SqliteSearch:
         return [number for (number,) in rows]
 
     def _nearness(self, bases: Sequence[_Base], vector: Vectors) -> tuple[NDArray[np.int64], Vectors]:
-        """Return every chunk's number and the cosine of its vector and this one."""
+        """Return every chunk's number and the cosine of its vector and this one.
+
+        Not with ``@``: BLAS wakes all its threads for it, which takes ten times as long where others work as well.
+        """
         matrices = [self._matrix(each) for each in bases]
         numbers = [np.empty(0, np.int64), *(each.numbers for each in matrices)]
-        cosines = [np.empty(0, np.float32), *(each.vectors @ vector for each in matrices)]
+        cosines = [np.empty(0, np.float32), *(np.einsum("ij,j->i", each.vectors, vector) for each in matrices)]
         return np.concatenate(numbers), np.concatenate(cosines)
 
     def _matrix(self, base: _Base) -> _Matrix:
