@@ -1,7 +1,7 @@
 """Where the caller is loud: an energy gate over the noise of the line, in the audio's own time. No I/O, no clock.
 
 It is no voice detector: it tells speech from the line's own silence, which is all that a deadline and a prediction
-need, for two microseconds a frame. Where it errs, it takes noise for speech, and the turn stays open a little longer.
+need, for five microseconds a frame. Where it errs, it takes noise for speech, and the turn stays open a little longer.
 """
 
 from __future__ import annotations
