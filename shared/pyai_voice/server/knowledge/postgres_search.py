@@ -21,7 +21,7 @@ __all__ = ["search"]
 
 _WORDS = """
     WITH size AS MATERIALIZED (
-        SELECT sum(chunks)::float8 AS chunks, 
+        SELECT sum(chunks)::float8 AS chunks,
             greatest(1, sum(words))::float8 / greatest(1, sum(chunks))::float8 AS average
         FROM pyai_voice.documents WHERE base = ANY(%(bases)s)
     ), found AS MATERIALIZED (
