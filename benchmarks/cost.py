@@ -3,7 +3,7 @@
     python -m benchmarks.cost [--quick] [--json FILE]
 
 Every implementation has a process of its own and speaks with the same server: 20 ms at a time, in real time; two
-seconds of speech, a commit, two seconds of silence, again. The rounds of all implementations alternate, because
+seconds of speech, a commit, two or 0.6 seconds of silence, again. The rounds of all implementations alternate, because
 the machine has other work as well: every number is a median of rounds, every ratio a median of the rounds' ratios.
 """
 
@@ -39,14 +39,15 @@ PARTIES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How many streams, how often, how long."""
+    """How many streams, how often, how long, and for how many seconds callers pause."""
 
     streams: int
     rounds: int
     seconds: float
+    pause: float = 2.0
 
 
-FULL = (Plan(1, 2, 4.0), Plan(20, 3, 4.0), Plan(100, 2, 3.0))
+FULL = (Plan(1, 2, 4.0), Plan(20, 3, 4.0), Plan(20, 3, 4.0, pause=0.6), Plan(100, 2, 3.0))
 QUICK = (Plan(1, 1, 1.5), Plan(20, 1, 1.5))
 
 
@@ -57,7 +58,7 @@ def measure(quick: bool = False) -> list[Table]:
         for plan in QUICK if quick else FULL:
             for round_ in range(plan.rounds):
                 for party in list(children)[:: -1 if round_ % 2 else 1]:
-                    answer = children[party].ask(base_url=base_url, streams=plan.streams, seconds=plan.seconds)
+                    answer = _ask(children[party], base_url, plan)
                     answers[plan, party].append(answer)
                     _note(plan, party, answer)
     return [_costs(answers), *_comparison(answers)]
@@ -71,8 +72,12 @@ def _running() -> Generator[tuple[str, dict[Party, Child]]]:
         children = dict[Party, Child]()
         for party, python in pythons(PARTIES):
             children[party] = stack.enter_context(child(party.name, "benchmarks.load", party.module, python=python))
-            children[party].ask(base_url=base_url, streams=1, seconds=0.5)  # what is loaded late is loaded now
+            _ask(children[party], base_url, Plan(1, 1, 0.5))  # what is loaded late is loaded now
         yield base_url, children
+
+
+def _ask(who: Child, base_url: str, plan: Plan) -> dict[str, Any]:
+    return who.ask(base_url=base_url, streams=plan.streams, seconds=plan.seconds, pause=plan.pause)
 
 
 def _note(plan: Plan, party: Party, answer: dict[str, Any]) -> None:
@@ -93,10 +98,17 @@ def _kept(answer: dict[str, Any]) -> float | None:
 
 
 def _costs(answers: dict[tuple[Plan, Party], Answers]) -> Table:
-    heads = ("streams", "implementation", "CPU s per hour of audio", "% of a core per stream", "MB per stream")
+    heads = (
+        "streams",
+        "pause s",
+        "implementation",
+        "CPU s per hour of audio",
+        "% of a core per stream",
+        "MB per stream",
+    )
     times = ("event ms p50", "p99", "first partial ms p50", "p99", "audio kept, %")
     rows = [
-        (plan.streams, party.name, *_cost(plan, rounds, _memory(answers, plan, party)))
+        (plan.streams, plan.pause, party.name, *_cost(plan, rounds, _memory(answers, plan, party)))
         for (plan, party), rounds in answers.items()
     ]
     return Table("Cost of a Hear stream", (*heads, *times), rows)
@@ -133,9 +145,9 @@ def _comparison(answers: dict[tuple[Plan, Party], Answers]) -> list[Table]:
         named = {party.name: rounds for (one, party), rounds in answers.items() if one is plan}
         for framework in ("Pipecat", "LiveKit"):
             if f"{framework}, official" in named:
-                ratios.append((plan.streams, framework, *_ratios(named, plan.streams, framework)))
-                delays.append((plan.streams, framework, *_delays(named, framework)))
-    heads = ("streams", "framework")
+                ratios.append((plan.streams, plan.pause, framework, *_ratios(named, plan.streams, framework)))
+                delays.append((plan.streams, plan.pause, framework, *_delays(named, framework)))
+    heads = ("streams", "pause s", "framework")
     return [
         Table("CPU, ours divided by official", (*heads, "all", "without the callers'", "and Pipecat's"), ratios),
         Table("Later than official by, ms", (*heads, "event p50", "event p99", "first partial p50"), delays),

@@ -1,7 +1,7 @@
 """Measures one implementation: ``python -m benchmarks.load MODULE``, a module of this package, with questions on stdin.
 
-A question is ``{"base_url", "streams", "seconds"}``. The answer: the process's own CPU time (user and system, all
-threads) and resident memory, how much of real time the audio kept, and the times that the callers noted.
+A question is ``{"base_url", "streams", "seconds", "pause"}``. The answer: the process's own CPU time (user and system,
+all threads) and resident memory, how much of real time the audio kept, and the times that the callers noted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SETTLE = 1.5
 """Seconds from the opening of the streams to the measurement."""
 
 
-async def _measure(open_line: Open, base_url: str, streams: int, seconds: float) -> dict[str, Any]:
-    callers = [Caller(number) for number in range(streams)]
+async def _measure(open_line: Open, base_url: str, streams: int, seconds: float, pause: float) -> dict[str, Any]:
+    callers = [Caller(number, pause) for number in range(streams)]
     lines = [await open_line(base_url, caller.heard) for caller in callers]
     calls = [asyncio.create_task(caller.call(line)) for caller, line in zip(callers, lines, strict=True)]
     await asyncio.sleep(_SETTLE)

@@ -15,8 +15,8 @@ __all__ = ["KEY", "Caller", "Heard", "Line", "Open"]
 KEY = "pyai_test_benchmark"
 _SPEECH = 100
 """Chunks of an utterance: two seconds."""
-_SILENCE = range(100, 111)
-"""Chunks between two: two seconds and some more, so that speech begins anywhere in a message."""
+_MORE = 11
+"""Chunks, less than so many, by which a pause may be longer, so that speech begins anywhere in a message."""
 _LOUD = (3000).to_bytes(2, "little") * (CHUNK // 2)
 _QUIET = (3).to_bytes(2, "little") * (CHUNK // 2)
 
@@ -49,9 +49,9 @@ Open = Callable[[str, Heard], Awaitable[Line]]
 
 
 class Caller:
-    """Speaks on a line and notes what comes back, in seconds."""
+    """Speaks on a line, with pauses of so many seconds, and notes what comes back, in seconds."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, pause: float) -> None:
         self.latencies: list[float] = []
         """From the server's send of a partial to its arrival here."""
         self.first_partials: list[float] = []
@@ -59,6 +59,7 @@ class Caller:
         self.stamps: list[tuple[int, int]] = []
         """When the server had how much audio: nanoseconds, bytes."""
         self._random = random.Random(number)
+        self._pauses = range(round(50 * pause), round(50 * pause) + _MORE)
         self._quiet_first = number % 2 == 0
         self._began: int | None = None
 
@@ -91,14 +92,14 @@ class Caller:
         """Speak until cancelled; every caller begins somewhere else."""
         due = asyncio.get_running_loop().time() + self._random.random() * 0.02
         if self._quiet_first:
-            due = await _play(line, [_QUIET] * self._random.randrange(_SILENCE.stop), due)
+            due = await _play(line, [_QUIET] * self._random.randrange(self._pauses.stop), due)
         speech = self._random.randint(1, _SPEECH)
         while True:
             await line.begin()
             self._began = time.monotonic_ns()
             due = await _play(line, [_LOUD] * speech, due)
             await line.commit()
-            due = await _play(line, [_QUIET] * self._random.choice(_SILENCE), due)
+            due = await _play(line, [_QUIET] * self._random.choice(self._pauses), due)
             speech = _SPEECH
 
 
