@@ -9,14 +9,16 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from .official import ROOT
 
-__all__ = ["Child", "child", "obey"]
+__all__ = ["Child", "child", "obey", "say_hello"]
 
 _LOGS = ROOT / "build" / "benchmarks"
 _ENVIRONMENT = {"LOGURU_LEVEL": "WARNING", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "PYTHONHASHSEED": "0"}
@@ -75,8 +77,25 @@ def child(name: str, *module_and_arguments: str, python: Path | str = sys.execut
             process.communicate()
 
 
-def obey(answer: Callable[[dict[str, Any]], dict[str, Any]], **hello: Any) -> None:
-    """Inside a child: say hello, then answer each question until there are no more."""
+def say_hello(**hello: Any) -> SimpleQueue[str]:
+    """Inside a child: say that it is ready; return the questions that come.
+
+    The process ends with the one that started it, however that one ends, also in the middle of an answer.
+    """
     print(json.dumps(hello), flush=True)
+    questions: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    return questions
+
+
+def _listen(questions: SimpleQueue[str]) -> None:
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+        questions.put(line)
+    os._exit(0)
+
+
+def obey(answer: Callable[[dict[str, Any]], dict[str, Any]], **hello: Any) -> None:
+    """Inside a child: say hello, then answer each question."""
+    questions = say_hello(**hello)
+    while True:
+        print(json.dumps(answer(json.loads(questions.get()))), flush=True)

@@ -17,6 +17,8 @@ import time
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from .children import say_hello
+
 __all__ = ["CHUNK", "EVERY", "FIRST", "LOUD", "RATE"]
 
 RATE = 16000
@@ -113,7 +115,7 @@ async def main() -> None:
         close_timeout=0.5,
         max_size=None,
     ) as server:
-        print(json.dumps({"base_url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}), flush=True)
+        say_hello(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await server.serve_forever()
 
 

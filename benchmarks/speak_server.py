@@ -12,6 +12,8 @@ import asyncio
 import json
 import sys
 
+from .children import say_hello
+
 __all__ = ["LEVEL", "RATE", "SENTENCES"]
 
 RATE = 24000
@@ -69,7 +71,7 @@ async def _speak(writer: asyncio.StreamWriter, text: str) -> None:
 async def main() -> None:
     """Serve on a free port of this machine, print it, until killed."""
     async with await asyncio.start_server(_serve, "127.0.0.1", 0) as server:
-        print(json.dumps({"base_url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}), flush=True)
+        say_hello(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await server.serve_forever()
 
 
