@@ -14,83 +14,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
+from . import faults
+from .coded import FRAME, coded_speech, frames_in, silence, spoken
+from .faults import *  # noqa: F403 - one list of names, there
+from .records import HearRecord, SpeakRecord
 
 if TYPE_CHECKING:
-    from .coded import FRAME as FRAME
-    from .coded import coded_speech as coded_speech
-    from .coded import frames_in as frames_in
-    from .coded import silence as silence
-    from .coded import spoken as spoken
-    from .engines import coded_engines as coded_engines
-    from .faults import Abort as Abort
-    from .faults import Close as Close
-    from .faults import CloseAfterFinal as CloseAfterFinal
-    from .faults import Delay as Delay
-    from .faults import DuplicateFinal as DuplicateFinal
-    from .faults import EmptyBody as EmptyBody
-    from .faults import ErrorFrame as ErrorFrame
-    from .faults import Fault as Fault
-    from .faults import Hang as Hang
-    from .faults import HangUp as HangUp
-    from .faults import Healthy as Healthy
-    from .faults import HearFault as HearFault
-    from .faults import JsonIn200 as JsonIn200
-    from .faults import LateFinal as LateFinal
-    from .faults import NoCommitAnswer as NoCommitAnswer
-    from .faults import NoFinal as NoFinal
-    from .faults import Refuse as Refuse
-    from .faults import Say as Say
-    from .faults import SlowBody as SlowBody
-    from .faults import SpeakFault as SpeakFault
-    from .faults import SplitSamples as SplitSamples
-    from .faults import Stall as Stall
-    from .faults import WavHeaderWhenPcm as WavHeaderWhenPcm
-    from .records import HearRecord as HearRecord
-    from .records import SpeakRecord as SpeakRecord
-    from .server import FaultyServer as FaultyServer
+    from .engines import coded_engines
+    from .server import FaultyServer
 
-_HOMES = {
-    "coded": ("FRAME", "coded_speech", "frames_in", "silence", "spoken"),
-    "engines": ("coded_engines",),
-    "faults": (
-        "Abort",
-        "Close",
-        "CloseAfterFinal",
-        "Delay",
-        "DuplicateFinal",
-        "EmptyBody",
-        "ErrorFrame",
-        "Fault",
-        "Hang",
-        "HangUp",
-        "Healthy",
-        "HearFault",
-        "JsonIn200",
-        "LateFinal",
-        "NoCommitAnswer",
-        "NoFinal",
-        "Refuse",
-        "Say",
-        "SlowBody",
-        "SpeakFault",
-        "SplitSamples",
-        "Stall",
-        "WavHeaderWhenPcm",
-    ),
-    "records": ("HearRecord", "SpeakRecord"),
-    "server": ("FaultyServer",),
-}
-"""Module -> the public names that it defines, loaded at first use."""
+__all__ = [
+    "FRAME",
+    "FaultyServer",
+    "HearRecord",
+    "SpeakRecord",
+    "coded_engines",
+    "coded_speech",
+    "frames_in",
+    "silence",
+    "spoken",
+]
+__all__ += faults.__all__
 
-__all__ = sorted(name for names in _HOMES.values() for name in names)  # pyright: ignore[reportUnsupportedDunderAll] - one list, not two
+_HOMES = {"FaultyServer": "server", "coded_engines": "engines"}
+"""Public name -> its module, loaded at first use because it needs the extra."""
 
 
 def __getattr__(name: str) -> object:
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f".{home}", __name__), name)
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     except ModuleNotFoundError as error:
         missing = error.name
     raise ConfigurationError(f"{name} needs {missing}", code="missing_extra", hint="pip install 'pyai-voice[server]'")
