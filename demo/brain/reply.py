@@ -35,6 +35,8 @@ class Conversation:
     order: Order = Order()
     stage: Stage = Stage.ORDER
     reply: str = "Hello! What can I get you?"
+    placed: bool = False
+    """The last sentence confirmed the order."""
 
 
 _QUESTION = {"drink": "What would you like to drink?", "size": "What size: small, medium or large?"}
@@ -67,6 +69,7 @@ def converse(sentences: Sequence[str], passages: str = "") -> Conversation:
 
 def follow(conversation: Conversation, sentence: str, passages: str = "") -> Conversation:
     """Return the conversation after one more sentence, which the passages may answer."""
+    conversation = replace(conversation, placed=False)
     if _asks(sentence) and (fact := answer(sentence, passages)):
         return replace(conversation, reply=f"{fact} {_pending(conversation)}")
     intent = _intent(sentence)
@@ -110,7 +113,7 @@ def _close(conversation: Conversation, intent: str) -> Conversation:
     """End the order, or hear what is wrong with it."""
     if intent == "no" and conversation.stage is Stage.CONFIRMATION:
         return replace(conversation, stage=Stage.CHANGE, reply=_CHANGE)
-    return replace(conversation, stage=Stage.NOTHING, reply="Thank you, coming right up!")
+    return replace(conversation, stage=Stage.NOTHING, reply="Thank you, coming right up!", placed=True)
 
 
 def _pending(conversation: Conversation) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import openai
 import pytest
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from demo.brain.server import MODEL
 
@@ -83,3 +85,51 @@ async def test_refuses_nonsense_in_the_form_that_openai_uses(brain: str, body: b
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert answer.json()["error"]["message"]
+
+
+CONFIRMED: list[ChatCompletionMessageParam] = [
+    *ORDER,
+    {"role": "assistant", "content": REPLY},
+    {"role": "user", "content": "Yes, thank you."},
+]
+PLACE_ORDER: ChatCompletionToolParam = {"type": "function", "function": {"name": "place_order"}}
+
+
+async def test_places_a_confirmed_order_with_the_tool(client: openai.AsyncOpenAI) -> None:
+    async with client:
+        answer = await client.chat.completions.create(model="m", messages=CONFIRMED, tools=[PLACE_ORDER])
+        early = await client.chat.completions.create(model="m", messages=ORDER, tools=[PLACE_ORDER])
+        alone = await client.chat.completions.create(model="m", messages=CONFIRMED)
+    (call,) = answer.choices[0].message.tool_calls or ()
+    assert call.type == "function"
+    assert (call.function.name, json.loads(call.function.arguments)) == ("place_order", {"order": "a large latte"})
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert not early.choices[0].message.tool_calls
+    assert alone.choices[0].message.content == "Thank you, coming right up!"
+
+
+async def test_streams_a_tool_call(client: openai.AsyncOpenAI) -> None:
+    async with client:
+        stream = await client.chat.completions.create(model="m", messages=CONFIRMED, tools=[PLACE_ORDER], stream=True)
+        choices = [chunk.choices[0] async for chunk in stream]
+    (call,) = [each for choice in choices for each in choice.delta.tool_calls or ()]
+    assert call.function and json.loads(call.function.arguments or "") == {"order": "a large latte"}
+    assert choices[-1].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [('{"number": 17}', "order number 17"), ('{"error": "closed"}', "could not place"), ("no JSON", "could not place")],
+)
+async def test_says_what_the_tool_gave(client: openai.AsyncOpenAI, result: str, said: str) -> None:
+    called: list[ChatCompletionMessageParam] = [
+        *CONFIRMED,
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "1", "type": "function", "function": {"name": "place_order", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "1", "content": result},
+    ]
+    async with client:
+        answer = await client.chat.completions.create(model="m", messages=called, tools=[PLACE_ORDER])
+    assert said in (answer.choices[0].message.content or "")
