@@ -85,11 +85,13 @@ def test_adding_again_replaces(data: Path, handbook: Path) -> None:
 def test_what_cannot_be_read_is_said_and_the_rest_is_added(data: Path, handbook: Path) -> None:
     (handbook / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
     (handbook / "empty.txt").write_text("", "utf-8")
+    (handbook / "huge.txt").write_bytes(b"word " * (10 << 20))
     done = kb("add", "--data", data, handbook, handbook / "picture.png", handbook / "missing.txt", status=1)
-    assert "2 of 6 documents" in done.stderr
+    assert "2 of 7 documents" in done.stderr
     for name, reason in [
         ("broken.pdf", "damaged"),
         ("empty.txt", "empty"),
+        ("huge.txt", "at most"),
         ("picture.png", "neither text"),
         ("missing.txt", "No such file"),
     ]:

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -34,9 +34,10 @@ async def opened(where: str | Path | None) -> AsyncIterator[Knowledge]:
 
 
 @asynccontextmanager
-async def program(text: str, *arguments: str) -> AsyncIterator[Process]:
-    """Run a Python program beside the test; it is killed at the end."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", text, *arguments, stdout=PIPE, stdin=PIPE)
+async def program(text: str, *arguments: str, outside: Sequence[str] = ()) -> AsyncIterator[Process]:
+    """Run a Python program beside the test, by the command ``outside``; it is killed at the end."""
+    command = (*outside, sys.executable, "-c", text, *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stdin=PIPE)
     try:
         yield process
     finally:
@@ -237,6 +238,62 @@ def _vectors(count: int) -> Vectors:
     from pyai_voice.server.knowledge.embedding import load_embedder
 
     return load_embedder().embed(["word"] * count)
+
+
+_ON_A_SMALL_DISK = """
+import asyncio, subprocess, sys
+from pyai_voice.errors import ServerError
+from pyai_voice.server.knowledge.facade import Knowledge
+
+async def refusal_of(work):
+    try:
+        await work
+    except ServerError as error:
+        return error.code
+    return ""
+
+async def main():
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", sys.argv[1]], check=True)
+    knowledge = await Knowledge.open(sys.argv[1] + "/k.sqlite3")
+    base = (await knowledge.create("org_one", "Clinic")).id
+    kept, refusal = [], ""
+
+    async def add():
+        stored = await knowledge.add("org_one", base, f"{len(kept)}.txt", b"Parking is free. " * 9000, "text/plain")
+        kept.append(stored.id)
+
+    while not refusal:
+        refusal = await refusal_of(add())
+    print(refusal, await refusal_of(knowledge.settled()), len(kept) > 1, flush=True)
+    subprocess.run(["mount", "-o", "remount,size=90m", "none", sys.argv[1]], check=True)
+    await add()
+    await knowledge.settled()
+    found = [(each.id, each.status) for each in await knowledge.documents("org_one", base)]
+    print(found == [(each, "indexed") for each in kept], flush=True)
+    await knowledge.aclose()
+
+asyncio.run(main())
+"""
+
+
+async def _may_mount(folder: Path) -> bool:
+    asked = ("unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", str(folder))
+    try:
+        process = await asyncio.create_subprocess_exec(*asked, stderr=PIPE)
+    except FileNotFoundError:
+        return False
+    await process.communicate()
+    return process.returncode == 0
+
+
+async def test_a_disk_that_is_really_full_is_one_error_and_loses_nothing(tmp_path: Path) -> None:
+    if not await _may_mount(tmp_path):
+        pytest.skip("on this machine nobody but root may mount a small disk")
+    outside = ("unshare", "--user", "--map-root-user", "--mount")
+    async with program(_ON_A_SMALL_DISK, str(tmp_path), outside=outside) as process:
+        assert await line(process) == "store_full store_full True"
+        assert await line(process) == "True"
+        assert await process.wait() == 0
 
 
 # -- damaged ----------------------------------------------------------------------------------------

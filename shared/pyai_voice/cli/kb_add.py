@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from ..errors import RequestError
 from ..server.auth import LOCAL
 from ..server.knowledge import StoredDocument
+from ..server.knowledge.documents import MOST_BYTES
 from ..server.knowledge.facade import Knowledge
 from ..server.knowledge.facade import Progress as Step
 from .kb_files import File, find_files
@@ -63,6 +64,12 @@ class _Shown:
         )
 
 
+def _read(path: Path) -> bytes:
+    """Return a file, or so much of it that it is seen to be too large."""
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
 class _Adding:
     def __init__(self, knowledge: Knowledge, shown: _Shown) -> None:
         self._knowledge = knowledge
@@ -82,7 +89,7 @@ class _Adding:
 
     async def _keep(self, file: File, base: str) -> StoredDocument | None:
         try:
-            data = await asyncio.to_thread(file.path.read_bytes)
+            data = await asyncio.to_thread(_read, file.path)
             return await self._knowledge.add(LOCAL, base, file.name, data, "")
         except OSError as error:
             reason = error.strerror or type(error).__name__

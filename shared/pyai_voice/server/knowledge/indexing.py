@@ -43,16 +43,19 @@ class Indexer:
         self._progress = progress
         self._work = asyncio.Event()
         self._changed = asyncio.Condition()
+        self._refusal: ServiceError | None = None
 
     def wake(self) -> None:
         """Say that there is a new document."""
         self._work.set()
 
     async def settle(self) -> None:
-        """Return when no document is pending. Raises ServerError as the store does."""
+        """Return when no document is pending. Raises ServerError when the store refuses, also what is indexed."""
         async with self._changed:
             while await self._store.pending():
                 await self._changed.wait()
+                if self._refusal is not None:
+                    raise self._refusal
 
     async def run(self) -> None:
         """Index what is pending, now and whenever there is more, until cancelled."""
@@ -75,12 +78,17 @@ class Indexer:
         try:
             for document in await self._store.pending():
                 await self._index(document)
-                async with self._changed:
-                    self._changed.notify_all()
+                await self._tell_of(None)
         except ServiceError as error:
             _log.warning("indexing goes on in %g s: %s", _AGAIN, error)
+            await self._tell_of(error)
         except Exception:  # noqa: BLE001 - the outermost line of a round
             _log.exception("indexing failed and goes on in %g s", _AGAIN)
+
+    async def _tell_of(self, refusal: ServiceError | None) -> None:
+        async with self._changed:
+            self._refusal = refusal
+            self._changed.notify_all()
 
     async def _index(self, document: str) -> None:
         found = await self._store.read(document)
