@@ -30,17 +30,23 @@ from .transcriptions import transcriptions, translations
 if TYPE_CHECKING:
     from .engines.load import Engines
     from .knowledge.facade import Knowledge
+    from .state import State
 
 __all__ = ["create_app"]
 
 
 def create_app(
-    engines: Engines, knowledge: Knowledge, settings: Settings | None = None, middleware: Sequence[Middleware] = ()
+    engines: Engines,
+    knowledge: Knowledge,
+    stores: State,
+    settings: Settings | None = None,
+    middleware: Sequence[Middleware] = (),
 ) -> Starlette:
-    """Build the application; engines and knowledge stay the caller's to close.
+    """Build the application; engines, knowledge and stores stay the caller's to close.
 
-    Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``keys`` (a KeyRing), ``streams`` and ``requests``
-    (Slots), ``sessions``, the open Hear streams, and ``abort``, which resets the connection of a client's address.
+    Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``keys`` (a KeyRing), ``streams`` and
+    ``requests`` (Slots), ``sessions``, the open Hear streams, and ``abort``, which resets the connection of a client's
+    address.
     """
     settings = settings or Settings()
     app = Starlette(
@@ -51,6 +57,7 @@ def create_app(
     app.state.settings = settings
     app.state.engines = engines
     app.state.knowledge = knowledge
+    app.state.stores = stores
     app.state.keys = KeyRing(settings.data)
     app.state.streams = Slots(settings.max_streams, "streams")
     app.state.requests = Slots(settings.max_requests, "requests")

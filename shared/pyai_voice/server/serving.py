@@ -21,6 +21,7 @@ from .app import create_app
 from .hear import HearSession
 from .knowledge.facade import Knowledge
 from .settings import Settings
+from .state import State
 
 if TYPE_CHECKING:
     from .engines.load import Engines
@@ -117,11 +118,14 @@ async def running(
     """Serve in the running event loop until the block ends; open streams get their last words (at most 4 s).
 
     ``listening`` comes from :func:`bind`; without it a free port of this machine's loopback is taken. Raises what
-    :meth:`.knowledge.facade.Knowledge.open` raises when the store of the knowledge bases cannot be opened.
+    :meth:`.knowledge.facade.Knowledge.open` and :meth:`.state.State.open` raise when a store cannot be opened.
     """
     settings = settings or Settings()
-    async with aclosing(await Knowledge.open(settings.knowledge or settings.data)) as knowledge:
-        app = create_app(engines, knowledge, settings, middleware)
+    async with (
+        aclosing(await Knowledge.open(settings.knowledge or settings.data)) as knowledge,
+        aclosing(await State.open(settings.data)) as stores,
+    ):
+        app = create_app(engines, knowledge, stores, settings, middleware)
         async with serving(app, settings, listening or bind()) as (server, base_url):
             running_server = Running(app, server, base_url)
             app.state.abort = running_server.abort

@@ -1,0 +1,40 @@
+"""What the server keeps between requests: agents, tools, session tokens, call records and the like.
+
+One embedded database (``state.sqlite3`` in the data folder; in memory without one). What a method has returned is on
+the disk; what one organisation keeps, no other one sees: its ids are ``not_found`` for everybody else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from .agents import Agents
+from .calls import Calls
+from .database import Database
+from .tokens import SessionTokens
+from .tools import Tools
+
+__all__ = ["State"]
+
+
+class State:
+    """Every store of the server, over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.tools = Tools(database)
+        self.agents = Agents(database, self.tools)
+        self.tokens = SessionTokens(database)
+        self.calls = Calls(database)
+
+    @classmethod
+    async def open(cls, folder: Path | None = None) -> Self:
+        """Open what is kept in a folder; None: in memory. Raises ServerError ``store_...`` as any method."""
+        state = cls(await Database.open(folder))
+        await state.calls.recover()
+        return state
+
+    async def aclose(self) -> None:
+        """Finish what was begun, and close."""
+        await self._database.aclose()
