@@ -6,7 +6,7 @@ voice. The public face; the parts are its siblings.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ...omni_options import OmniOptions
@@ -79,6 +79,9 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Put an entry into the history without an answer to it."""
+
+    def rewrite(self, messages: Sequence[Message]) -> None:
+        """Put these in the place of the history: some clients own it, and take entries out or put them in between."""
 
     def truncate(self, reply: str, seconds: float) -> None:
         """Say how much of an interrupted reply the caller really heard; the history holds only that."""
