@@ -1,4 +1,4 @@
-"""One HTTP request under way: its time-outs, the step it is at, and what a failure there means.
+"""One HTTP request: its time-outs, the step it is at, what a failure there means, and the whole answer.
 
 Above: :mod:`pyai_voice.http`. The steps come from httpcore's ``trace`` extension.
 """
@@ -6,16 +6,26 @@ Above: :mod:`pyai_voice.http`. The steps come from httpcore's ``trace`` extensio
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import httpcore
 
-from .errors import ConfigurationError, ConnectivityError, ProtocolError, PyAIError, StalledError, untrusted_error
+from .errors import (
+    ConfigurationError,
+    ConnectivityError,
+    ProtocolError,
+    PyAIError,
+    StalledError,
+    service_error,
+    untrusted_error,
+)
 from .options import Endpoint
+from .protocol.envelope import read_fault
 
-__all__ = ["NETWORK_FAULTS", "NOTHING_SENT", "NOT_PYAI", "Exchange", "Timeouts"]
+__all__ = ["NETWORK_FAULTS", "NOTHING_SENT", "NOT_PYAI", "Answer", "Exchange", "Timeouts"]
 
 NOTHING_SENT = frozenset({"cannot_connect", "stale_connection"})
 """Codes of a ConnectivityError after which the service has not taken up the request."""
@@ -41,6 +51,37 @@ class Timeouts:
     """From sending the request to the first byte of the answer's body."""
     gap: float = 3.0
     """Between two pieces of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole, bounded answer."""
+
+    body: bytes = field(repr=False)
+    media_type: str
+    """Content type without parameters, in small letters; "" where there is none."""
+    request_id: str | None
+
+    def text(self) -> str:
+        """Return the body as UTF-8."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the JSON value. Raises ProtocolError for anything else, ServiceError for an error in a good answer."""
+        if error := self._error():
+            raise error
+        return json.loads(self.body)
+
+    def _error(self) -> PyAIError | None:
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            what = self.media_type or "something"
+            return ProtocolError(f"The server answered with {what} that is not JSON", hint=NOT_PYAI)
+        if not isinstance(value, dict) or not cast("dict[str, Any]", value).get("error"):
+            return None
+        fault = read_fault(self.body, {})
+        return service_error(fault.message, code=fault.code, request_id=fault.request_id or self.request_id)
 
 
 class Exchange:

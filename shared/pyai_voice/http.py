@@ -13,9 +13,8 @@ import logging
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from http.client import responses
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
@@ -32,14 +31,14 @@ from .errors import (
     StalledError,
     service_error,
 )
-from .exchange import NETWORK_FAULTS, NOT_PYAI, Exchange, Timeouts
+from .exchange import NETWORK_FAULTS, NOT_PYAI, Answer, Exchange, Timeouts
 from .network import connection_pool, environment_proxy
 from .options import Endpoint
 from .protocol.envelope import Fault, read_fault
 from .redact import SecretFilter, clean
 from .retry import admitted, retried
 
-__all__ = ["Answer", "HttpClient", "Reply", "fault_error", "tls_context"]
+__all__ = ["HttpClient", "Pool", "Reply", "fault_error", "tls_context"]
 
 LARGEST_ERROR = 64 * 1024
 """Bytes that are read of an error's body."""
@@ -52,47 +51,24 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy
     logging.getLogger(_name).addFilter(SecretFilter())
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole, bounded answer."""
-
-    body: bytes = field(repr=False)
-    media_type: str
-    """Content type without parameters, in small letters; "" where there is none."""
-    request_id: str | None
-
-    def text(self) -> str:
-        """Return the body as UTF-8."""
-        return self.body.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """Return the JSON value. Raises ProtocolError for anything else, ServiceError for an error in a good answer."""
-        if error := self._error():
-            raise error
-        return json.loads(self.body)
-
-    def _error(self) -> PyAIError | None:
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            what = self.media_type or "something"
-            return ProtocolError(f"The server answered with {what} that is not JSON", hint=NOT_PYAI)
-        if not isinstance(value, dict) or not cast("dict[str, Any]", value).get("error"):
-            return None
-        fault = read_fault(self.body, {})
-        return service_error(fault.message, code=fault.code, request_id=fault.request_id or self.request_id)
-
-
 class HttpClient:
     """Sends requests to one endpoint. Every method raises PyAIError only."""
 
-    def __init__(self, endpoint: Endpoint, timeouts: Timeouts | None = None, *, window: float = 10.0) -> None:
+    def __init__(
+        self, endpoint: Endpoint, timeouts: Timeouts | None = None, *, window: float = 10.0, pool: Pool | None = None
+    ) -> None:
         self.endpoint = endpoint
         self.timeouts = timeouts or Timeouts()
         self.window = window
         """Seconds within which another attempt may start."""
-        self._client: httpx.AsyncClient | None = None
+        self._own = pool is None
+        self._pool = pool or Pool(endpoint)
         self._closed = False
+
+    def sharing(self, timeouts: Timeouts | None = None, *, window: float | None = None) -> HttpClient:
+        """Return another client over the same connections; closing it leaves them open."""
+        window = self.window if window is None else window
+        return HttpClient(self.endpoint, timeouts or self.timeouts, window=window, pool=self._pool)
 
     async def open(self, method: str, path: str, *, timeouts: Timeouts | None = None, **parts: Any) -> Reply:
         """Send one request, once, and return the reply when its head is there and good (2xx).
@@ -100,7 +76,9 @@ class HttpClient:
         ``parts``: what httpx takes to build a request (content, headers, params, data, files). The caller closes the
         reply.
         """
-        client = await self._ready()
+        if self._closed:
+            raise closed_error()
+        client = await self._pool.ready()
         exchange = Exchange(self.endpoint, timeouts or self.timeouts)
         try:
             request = client.build_request(
@@ -123,21 +101,30 @@ class HttpClient:
             worth=lambda error: error.retryable,
         )
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Send a JSON object; never repeated."""
-        return await self._once("POST", path, json=dict(body))
+    async def send(self, method: str, path: str, body: object = None, idempotency_key: str = "") -> Answer:
+        """Change something, with a JSON body unless it is None. The answer's body may be empty.
 
-    async def delete(self, path: str) -> Answer:
-        """Delete something; never repeated. The answer's body may be empty."""
-        return await self._once("DELETE", path)
+        Never repeated, unless an idempotency key makes that harmless: then as reads are.
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        parts: dict[str, Any] = {"headers": headers}
+        if body is not None:
+            parts["content"] = _json(body)
+            headers["Content-Type"] = "application/json"
+        return await retried(
+            functools.partial(self._once, method, path, **parts),
+            self.endpoint,
+            self.window,
+            worth=lambda error: bool(idempotency_key) and error.retryable,
+        )
 
-    async def post_form(
-        self, path: str, fields: Mapping[str, str], file: tuple[str, bytes, str], within: float
+    async def upload(
+        self, path: str, fields: Mapping[str, str], part: str, file: tuple[str, bytes, str], within: float
     ) -> Answer:
-        """Send a form with one file (name, content, media type) within so many seconds; never repeated."""
+        """Send a form with one file (name, content, media type) as ``part`` within so many seconds; never repeated."""
         await admitted(self.endpoint, time.monotonic() + self.window)
         timeouts = Timeouts(self.timeouts.connect, within, within)
-        reply = await self.open("POST", path, timeouts=timeouts, data=dict(fields), files={"file": file})
+        reply = await self.open("POST", path, timeouts=timeouts, data=dict(fields), files={part: file})
         return await reply.answer(within)
 
     async def prewarm(self) -> bool:
@@ -153,26 +140,16 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close all connections; harmless when called again."""
         self._closed = True
-        if self._client is not None:
-            await self._client.aclose()
+        if self._own:
+            await self._pool.aclose()
 
     async def _get(self, path: str, query: dict[str, str]) -> Answer:
         reply = await self.open("GET", path, params=query)
         return await reply.answer(self.window)
 
     async def _once(self, method: str, path: str, **parts: Any) -> Answer:
-        await admitted(self.endpoint, time.monotonic() + self.window)
         reply = await self.open(method, path, **parts)
         return await reply.answer(self.window)
-
-    async def _ready(self) -> httpx.AsyncClient:
-        if self._closed:
-            raise ConfigurationError("This client is closed", code="closed", hint="Make a new one")
-        if self._client is None:
-            secure = self.endpoint.base_url.startswith("https:")
-            tls = await asyncio.to_thread(tls_context) if secure else None  # it takes 20 to 60 ms
-            self._client = self._client or _new_client(self.endpoint, tls)
-        return self._client
 
     async def _accept(self, reply: Reply) -> Reply:
         if 200 <= reply.status < 300 and reply.headers.get("content-encoding", "identity") == "identity":
@@ -194,6 +171,46 @@ class HttpClient:
                 hint="Set base_url to the service's own address",
             )
         return fault_error(read_fault(body, reply.headers), reply)
+
+
+class Pool:
+    """The connections to one endpoint, opened as they are needed; of one event loop."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._client: httpx.AsyncClient | None = None
+        self._closed = False
+
+    async def ready(self) -> httpx.AsyncClient:
+        """Return what sends requests. Raises ConfigurationError when the pool is closed."""
+        if self._client is None and not self._closed:
+            secure = self._endpoint.base_url.startswith("https:")
+            tls = await asyncio.to_thread(tls_context) if secure else None  # it takes 20 to 60 ms
+            self._client = self._client or _new_client(self._endpoint, tls)
+        if self._closed or self._client is None:
+            raise closed_error()
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close all connections; harmless when called again."""
+        self._closed = True
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+
+def closed_error() -> ConfigurationError:
+    """Return the error for what is closed already."""
+    return ConfigurationError("This client is closed", code="closed", hint="Make a new one")
+
+
+def _json(body: object) -> bytes:
+    """Return a body as JSON. Raises ConfigurationError for what JSON does not have."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # half a surrogate pair is a ValueError as well
+        fault = str(error) if not isinstance(error, UnicodeError) else "a text that is not Unicode"
+    raise ConfigurationError(f"The body cannot be sent: {fault}", code="invalid_option")
 
 
 def fault_error(fault: Fault, reply: Reply) -> ServiceError:

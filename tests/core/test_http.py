@@ -24,16 +24,16 @@ from pyai_voice.errors import (
     ServiceError,
     StalledError,
 )
-from pyai_voice.exchange import Timeouts
-from pyai_voice.http import LARGEST_ERROR, Answer, HttpClient, tls_context
+from pyai_voice.exchange import Answer, Timeouts
+from pyai_voice.http import LARGEST_ERROR, HttpClient, tls_context
 from pyai_voice.options import Endpoint
 from tests.core.scripted_http import CANARY, Peer, Reply, Scripted, answering, hang, hang_up, scripted, speaking
 
 Write = Callable[[HttpClient], Awaitable[Answer]]
 WRITES: list[Write] = [
-    lambda client: client.post_form("/audio/transcriptions", {}, ("a.wav", b"RIFF", "audio/wav"), 10.0),
-    lambda client: client.post("/knowledgebases", {"name": "house"}),
-    lambda client: client.delete("/knowledgebases/kb_1"),
+    lambda client: client.upload("/audio/transcriptions", {}, "file", ("a.wav", b"RIFF", "audio/wav"), 10.0),
+    lambda client: client.send("POST", "/knowledgebases", {"name": "house"}),
+    lambda client: client.send("DELETE", "/knowledgebases/kb_1"),
 ]
 UPLOAD = ("audio.wav", bytes(20_000_000), "audio/wav")
 OK = answering(200, {"ok": True})
@@ -246,8 +246,8 @@ async def test_a_write_waits_for_a_hold_off_and_then_goes_out(write: Write) -> N
 
 async def test_an_object_is_sent_as_json_and_an_empty_answer_to_a_deletion_is_fine() -> None:
     async with client_of(OK, answering(204, b"")) as (client, server):
-        await client.post("/x", {"name": "caf\u00e9"})
-        assert (await client.delete("/x/1")).body == b""
+        await client.send("POST", "/x", {"name": "caf\u00e9"})
+        assert (await client.send("DELETE", "/x/1")).body == b""
     posted, deleted = server.requests
     assert (posted.method, posted.headers["content-type"], posted.json) == (
         "POST",
@@ -276,7 +276,7 @@ async def test_a_reply_during_an_upload_beats_the_broken_pipe(then: str) -> None
     for _ in range(5):
         async with client_of(reply, wants_body=False) as (client, _), asyncio.timeout(20):
             with pytest.raises(RateLimitError, match="busy") as caught:
-                await client.post_form("/audio/transcriptions", {}, UPLOAD, 10.0)
+                await client.upload("/audio/transcriptions", {}, "file", UPLOAD, 10.0)
         assert caught.value.code == "concurrency_limit_exceeded"
 
 
@@ -291,14 +291,14 @@ async def test_an_interim_reply_does_not_stop_an_upload() -> None:
 
     sizes: list[int] = [size]
     async with client_of(reply, wants_body=False) as (client, _):
-        assert (await client.post_form("/x", {}, UPLOAD, 20.0)).json() == {"ok": True}
+        assert (await client.upload("/x", {}, "file", UPLOAD, 20.0)).json() == {"ok": True}
     assert sizes[-1] > len(UPLOAD[1])
 
 
 async def test_a_connection_that_dies_during_an_upload_is_an_error() -> None:
     async with client_of(hang_up, wants_body=False) as (client, _):
         with pytest.raises(ConnectivityError):
-            await client.post_form("/x", {}, UPLOAD, 10.0)
+            await client.upload("/x", {}, "file", UPLOAD, 10.0)
 
 
 async def test_a_server_that_takes_no_upload_is_given_up() -> None:
@@ -307,7 +307,7 @@ async def test_a_server_that_takes_no_upload_is_given_up() -> None:
 
     async with client_of(reply, wants_body=False) as (client, _), asyncio.timeout(20):
         with pytest.raises(StalledError):
-            await client.post_form("/x", {}, UPLOAD, 0.2)
+            await client.upload("/x", {}, "file", UPLOAD, 0.2)
 
 
 # Addresses
@@ -454,7 +454,7 @@ async def test_a_reply_during_an_upload_is_heard_through_tls(
     async with scripted(reply, wants_body=False, tls=_server_context(certificate)) as server:
         client = HttpClient(Endpoint(api_key=CANARY, base_url=f"https://127.0.0.1:{server.port}"))
         with pytest.raises(RateLimitError, match="busy"):
-            await client.post_form("/x", {}, UPLOAD, 10.0)
+            await client.upload("/x", {}, "file", UPLOAD, 10.0)
         await client.aclose()
     tls_context.cache_clear()
 

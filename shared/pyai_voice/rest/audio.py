@@ -14,8 +14,8 @@ from typing import Any, Literal, cast
 
 from ..audio import AudioFormat, wav_bytes
 from ..errors import AudioError, ConfigurationError, ProtocolError
-from ..exchange import NOT_PYAI
-from ..http import Answer, HttpClient
+from ..exchange import NOT_PYAI, Answer
+from ..http import HttpClient
 from ..options import HearOptions
 from ..protocol.hear.wire import number, text_of
 
@@ -115,7 +115,7 @@ class AudioRequests:
         self, path: str, audio: str | PathLike[str] | bytes, rate: int | None, fields: dict[str, str], timeout: float
     ) -> Transcription:
         file = await asyncio.to_thread(_upload, audio, rate)
-        answer = await self._http.post_form(path, fields, file, timeout)
+        answer = await self._http.upload(path, fields, "file", file, timeout)
         return _transcription(answer, fields["response_format"])
 
 

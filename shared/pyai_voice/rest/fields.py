@@ -6,8 +6,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from ..errors import ConfigurationError, ProtocolError
-from ..exchange import NOT_PYAI
-from ..http import Answer
+from ..exchange import NOT_PYAI, Answer
 
 __all__ = ["as_object", "as_objects", "count", "dictionary", "objects_in", "segment", "text", "words"]
 

@@ -58,18 +58,18 @@ class KnowledgeRequests:
 
     async def create(self, name: str) -> KnowledgeBase:
         """Make an empty one."""
-        answer = await self._http.post(_PATH, {"name": name})
+        answer = await self._http.send("POST", _PATH, {"name": name})
         return _base(as_object(answer.json(), answer))
 
     async def add(self, base: str, name: str, content: str, media_type: str = "text/plain") -> KnowledgeDocument:
         """Add a document as text (``text/plain``, ``text/markdown`` or ``text/html``); it is indexed afterwards."""
         body = {"name": name, "text": content, "media_type": media_type}
-        answer = await self._http.post(f"{_of(base)}/documents", body)
+        answer = await self._http.send("POST", f"{_of(base)}/documents", body)
         return _document(as_object(answer.json(), answer))
 
     async def delete(self, base: str) -> None:
         """Delete one with all its documents."""
-        await self._http.delete(_of(base))
+        await self._http.send("DELETE", _of(base))
 
 
 def _of(base: str) -> str:
