@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$name && break; done)
-PROJECTS := pyproject.toml shared/pyproject.toml pipecat_pyai/pyproject.toml livekit_pyai/pyproject.toml constraints.txt
+HOSTS := pipecat_pyai livekit_pyai plugins/vapi_pyai plugins/twilio_pyai plugins/openai_pyai
+PROJECTS := pyproject.toml shared/pyproject.toml $(HOSTS:=/pyproject.toml) constraints.txt
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -18,7 +19,7 @@ $(VENV)/.ready: $(PROJECTS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
-		--editable 'shared[all]' --editable pipecat_pyai --editable livekit_pyai --group dev
+		--editable 'shared[all]' $(HOSTS:%=--editable %) --group dev
 	@touch $@
 
 demo: setup ## a caller orders coffee from a Pipecat bot and from a LiveKit agent
@@ -55,6 +56,7 @@ bench: setup ## the numbers of the README, beside the official packages
 constraints: setup ## pin the newest versions that fit
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 		--no-emit-package pyai-voice --no-emit-package pipecat-pyai --no-emit-package livekit-plugins-pyai \
+		--no-emit-package vapi-pyai --no-emit-package twilio-pyai --no-emit-package openai-pyai \
 		--group dev pyproject.toml --output-file constraints.txt
 
 clean: ## remove what setup, tests and the demo made

@@ -1,0 +1,1 @@
+"""PyAI on the telephone: Twilio's media streams."""
