@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .rest import RestClient as RestClient
     from .speak import SpeakClient as SpeakClient
     from .speak import Speech as Speech
+    from .webhooks import sign_webhook as sign_webhook
+    from .webhooks import verify_webhook as verify_webhook
 
 _HOMES = {
     "CueOptions": "options",
@@ -41,6 +43,8 @@ _HOMES = {
     "Speech": "speak",
     "Tool": "omni_options",
     "TurnPolicy": "options",
+    "sign_webhook": "webhooks",
+    "verify_webhook": "webhooks",
 }
 """Public name -> the module that defines it; events are in ``pyai_voice.events``, all errors in ``.errors``."""
 

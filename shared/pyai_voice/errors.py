@@ -7,6 +7,7 @@
     * ConnectivityError                     the network failed
         * StalledError (also TimeoutError)  connected, but nothing came in time
     * ProtocolError                         the server is not a PyAI server, or broke its protocol
+    * WebhookError                          a call to your address that PyAI did not sign, or signed long ago
     * ServiceError                          the server refused, with a code
         * AuthenticationError               401, close 1008 and 4401
         * PermissionDeniedError             403, close 4403
@@ -44,6 +45,7 @@ __all__ = [
     "ServiceError",
     "StalledError",
     "UnsupportedError",
+    "WebhookError",
     "close_error",
     "rule_for",
     "service_error",
@@ -127,6 +129,12 @@ class ProtocolError(PyAIError):
     """The answer is not what PyAI's protocol allows: a different server, or a broken one."""
 
     category = Category.PROTOCOL
+
+
+class WebhookError(PyAIError):
+    """A webhook that must not be believed: not signed, wrongly, too long ago, or seen before. Answer it with 400."""
+
+    category = Category.AUTHENTICATION
 
 
 class ServiceError(PyAIError):

@@ -540,4 +540,9 @@ REQUIREMENTS = (
             "core/test_omni_server.py::test_a_tool_call_whose_time_is_up_is_answered_by_the_server_and_a_late_result_ignored",
         ),
     ),
+    Requirement(
+        "W-01",
+        "A webhook is believed with PyAI's signature only, in time; several signatures may come while secrets change.",
+        ("core/test_webhooks.py::test_the_published_example_is_right",),
+    ),
 )
