@@ -25,7 +25,7 @@ Bases = Annotated[
     typer.Option("--kb", metavar="NAME", help="Knowledge base, by name or id; may be repeated. Without it: all."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Least = Annotated[float, typer.Option(min=0, max=1, help="Leave out passages with a lower score; 0.3 is a start.")]
+Least = Annotated[float, typer.Option(min=0, max=1, help="Leave out passages with a lower score; 0.15 is a start.")]
 
 
 @kb.command(no_args_is_help=True)

@@ -131,7 +131,7 @@ class Weights:
 
     words: float = 1.0
     """BM25."""
-    meaning: float = 0.8
+    meaning: float = 0.9
     """Nearness of the embeddings."""
 
 
