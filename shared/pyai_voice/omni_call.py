@@ -22,8 +22,10 @@ from .slots import SLOT, CallerSlots
 
 __all__ = ["OmniCall"]
 
-_LATE = SLOT / 2
-"""Seconds after which a slot that was missed is given up: what is late is never made up by a burst."""
+_LEAST_APART = 0.75 * SLOT
+"""Seconds between two slots at least: what is late is made up for little by little, never by a burst ..."""
+_LATEST = 0.5
+"""... and what is later than so many seconds is given up."""
 _HEALTHY = 5.0
 """Seconds after which a connection that was announced ends an outage."""
 _LOUD = 2000
@@ -110,8 +112,9 @@ class OmniCall:
             await self._send_slot()
             self._tell(self._machine.tick(_now()))
             self._check(_now())
-            due = max(due, _now() - _LATE) + SLOT
-            await asyncio.sleep(due - _now())
+            now = _now()
+            due = max(due + SLOT, now - _LATEST)
+            await asyncio.sleep(max(_LEAST_APART, due - now))
 
     async def _send_slot(self) -> None:
         pcm = self._slots.next()
