@@ -545,4 +545,14 @@ REQUIREMENTS = (
         "A webhook is believed with PyAI's signature only, in time; several signatures may come while secrets change.",
         ("core/test_webhooks.py::test_the_published_example_is_right",),
     ),
+    Requirement(
+        "O-24",
+        "A server refuses an agent that records calls without a consent line.",
+        ("server/test_agents.py::test_recordings_without_a_consent_line_are_refused",),
+    ),
+    Requirement(
+        "O-25",
+        "A session token lives at most 600 s and opens one session, for the pages it names.",
+        ("server/test_agents.py::test_a_session_token_opens_one_session_of_its_page",),
+    ),
 )

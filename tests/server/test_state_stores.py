@@ -160,7 +160,7 @@ async def test_an_agent_is_what_it_was_made_and_changed_to(tmp_path: Path) -> No
 
 async def test_calls_are_recorded_only_with_a_consent_line(state: State) -> None:
     with pytest.raises(ValidationError, match="consent line"):
-        AgentFields(name="a", recordings_enabled=True)
+        await state.agents.create(ORG, AgentFields(name="a", recordings_enabled=True))
     made = await state.agents.create(ORG, AgentFields(name="a", recordings_enabled=True, consent_line="Recorded."))
     with pytest.raises(ValidationError, match="consent line"):
         await state.agents.update(ORG, made.agent_id, {"consent_line": None})

@@ -22,7 +22,9 @@ from .hear import HearSession, hear_stream
 from .identity import me, sandbox_keys
 from .knowledge import routes as knowledge_routes
 from .limits import Patience, RequestId, Slots
+from .operations import routes
 from .refusals import error_response, handlers, unknown_route
+from .resources import OPERATIONS
 from .settings import Settings
 from .speech import speech
 from .transcriptions import transcriptions, translations
@@ -84,6 +86,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/providers/openrouter/models", openrouter_models),
         Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
         *knowledge_routes.routes,
+        *routes(OPERATIONS),
         WebSocketRoute("/{path:path}", _no_such_stream),
     ]
 

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from .collection import Collection, Page
 from .database import Database
-from .records import Record, new_id
+from .records import Address, Record, new_id
 from .tools import Tools
 
 __all__ = ["Agent", "AgentFields", "Agents", "Attached", "Profile"]
@@ -62,28 +62,22 @@ class AgentFields(Record):
     model: Short | None = None
     language: Literal["en", "fr", "es", "de", "hi"] | None = None
     persona_perspective: Literal["agent", "caller"] | None = None
-    barge_sensitivity: Literal["low", "normal", "high"] | float = "normal"
+    barge_sensitivity: Literal["low", "normal", "high"] | float | None = "normal"
     """A word, or a level in dBFS."""
-    ack_mode: Short = "auto"
-    idle_check_in: Literal["auto", "off"] = "auto"
-    recordings_enabled: bool = False
+    ack_mode: Short | None = "auto"
+    idle_check_in: Literal["auto", "off"] | None = "auto"
+    recordings_enabled: bool | None = False
     consent_line: Annotated[str, Field(max_length=500)] | None = None
-    kb_endpoint: Annotated[str, Field(max_length=2000)] | None = None
+    kb_endpoint: Address | None = None
     kb_token: Annotated[str, Field(max_length=512)] | None = Field(default=None, repr=False)
     """Never shown again."""
-    metadata: Annotated[dict[Label, Value], Field(max_length=16)] = {}
+    metadata: Annotated[dict[Label, Value], Field(max_length=16)] | None = {}
     vocabulary: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)] | None = None
-    goals: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)] = []
+    goals: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)] | None = []
     continuity: bool | None = None
     role: Short | None = None
     extraction_schema: dict[str, Any] | None = None
-    extraction_webhook_url: Annotated[str, Field(max_length=2000)] | None = None
-
-    @model_validator(mode="after")
-    def _check_consent(self) -> Self:
-        if self.recordings_enabled and not self.consent_line:
-            raise ValueError("consent_line: calls can be recorded only with a consent line")
-        return self
+    extraction_webhook_url: Address | None = None
 
 
 class Agent(AgentFields):
@@ -94,6 +88,12 @@ class Agent(AgentFields):
     created_at: int
     """Unix seconds, as the service has it for agents."""
     tools: list[Attached] = []
+
+    @model_validator(mode="after")
+    def _check_consent(self) -> Self:
+        if self.recordings_enabled and not self.consent_line:
+            raise ValueError("consent_line: calls can be recorded only with a consent line")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class Agents:
         self._tools = tools
 
     async def create(self, organisation: str, fields: AgentFields) -> Agent:
-        """Keep a new profile."""
-        given = fields.model_dump(exclude_unset=True)
+        """Keep a new profile. Raises pydantic's ValidationError for one that cannot be."""
+        given = fields.model_dump(exclude_none=True)
         agent = Agent(**given, agent_id=new_id("agent"), created_at=int(time.time()))
         return await self._agents.add(organisation, agent.agent_id, agent)
 

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["Record", "new_id", "now_ms"]
+__all__ = ["Address", "Record", "new_id", "now_ms"]
+
+_ADDRESS = re.compile(
+    r"(https://[A-Za-z0-9.-]{1,253}|http://(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]{1,5})?([/?#][!-~]*)?"
+)
+
+
+def _check_address(address: str) -> str:
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError("expected an https address without a user name")
+    return address
+
+
+Address = Annotated[
+    str, Field(max_length=2000, json_schema_extra={"pattern": f"^{_ADDRESS.pattern}$"}), AfterValidator(_check_address)
+]
+"""Where the server may post: https, or this machine; whether that is a private network is seen when it is used."""
 
 
 class Record(BaseModel):

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from ...errors import service_error
 from .collection import Collection
 from .database import Database
-from .records import Record, new_id, now_ms
+from .records import Address, Record, new_id, now_ms
 
 __all__ = ["BUILT_IN", "Tool", "ToolFields", "Tools"]
 
@@ -30,7 +30,7 @@ class ToolFields(Record):
     """When to call it, for the agent."""
     input_schema: dict[str, Any] = _NO_ARGUMENTS
     """JSON Schema of its arguments, an object."""
-    webhook_url: Annotated[str, Field(max_length=2000)]
+    webhook_url: Address
     """Where the server posts a call: public, https."""
     timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5000
 

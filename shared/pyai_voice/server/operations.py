@@ -1,0 +1,163 @@
+"""Operations: what a path does for a method, who may ask for it, and how it is described in ``/openapi.json``.
+
+A handler gets an :class:`Asked` and returns a pydantic model, which goes out as JSON, or a response of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..errors import ServiceError, service_error
+from .auth import Key, authorize
+from .limits import limited
+
+if TYPE_CHECKING:
+    from .settings import Settings
+    from .state import State
+    from .state.collection import Page
+
+__all__ = ["Asked", "Body", "Deleted", "Listed", "Operation", "PageQuery", "Query", "routes", "validation_refusal"]
+
+Model = TypeVar("Model", bound=BaseModel)
+Entry = TypeVar("Entry", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """Base of JSON bodies: nothing is taken for what it is not; fields that are not known are ignored."""
+
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
+
+
+class Query(BaseModel):
+    """Base of queries; parameters that are not known are ignored."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class PageQuery(Query):
+    """Which part of a list."""
+
+    limit: int = Field(20, ge=1, le=100)
+    cursor: str | None = None
+    """``next_cursor`` of the part before."""
+
+
+class Listed(BaseModel, Generic[Entry]):
+    """A part of a list."""
+
+    object: Literal["list"] = "list"
+    data: list[Entry]
+    has_more: bool = False
+    next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, page: Page[Entry]) -> Listed[Entry]:
+        """Return a store's page as it goes out."""
+        return cls(data=page.entries, has_more=page.next_cursor is not None, next_cursor=page.next_cursor)
+
+
+class Deleted(BaseModel):
+    """What was deleted."""
+
+    object: str
+    id: str
+    deleted: bool = True
+
+
+class Asked:
+    """One request of somebody who may make it."""
+
+    def __init__(self, request: Request, key: Key) -> None:
+        self.request = request
+        self.key = key
+        self.organisation = key.organisation
+        """Whose records this request may see."""
+        self.settings: Settings = request.app.state.settings
+        self.stores: State = request.app.state.stores
+
+    def path(self, name: str) -> str:
+        """Return a part of the path."""
+        return self.request.path_params[name]
+
+    def query(self, model: type[Model]) -> Model:
+        """Return the query. Raises RequestError naming the parameter that is wrong."""
+        return _checked(lambda: model.model_validate(dict(self.request.query_params)))
+
+    async def body(self, model: type[Model]) -> Model:
+        """Return the JSON body. Raises RequestError naming the field that is wrong, or ``payload_too_large``."""
+        body = await limited(self.request, self.settings.max_body).body()
+        return _checked(lambda: model.model_validate_json(body))
+
+
+def _checked(read: Callable[[], Model]) -> Model:
+    try:
+        return read()
+    except ValidationError as error:
+        refusal = validation_refusal(error)
+    raise refusal
+
+
+def validation_refusal(error: ValidationError) -> ServiceError:
+    """Return the refusal that names what is wrong first."""
+    fault = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(map(str, fault["loc"]))[:100]
+    said = fault["msg"].removeprefix("Value error, ")
+    return service_error(f"{where}: {said}" if where else said, code="invalid_request")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    run: Callable[[Asked], Awaitable[BaseModel | Response]]
+    scope: str | None = None
+    """What the key must be allowed to do; None: any key will do."""
+    status: int = 200
+    """Of a good answer."""
+    answer: type[BaseModel] | None = None
+    """What a good answer holds; None: nothing, or what ``content`` says."""
+    body: type[BaseModel] | None = None
+    """What the JSON body holds."""
+    query: type[BaseModel] | None = None
+    """What the query holds."""
+    details: dict[str, Any] | None = None
+    """Further parts of the description, as OpenAPI has them."""
+
+
+def routes(operations: Iterable[Operation]) -> list[Route]:
+    """Return the routes, one for each path, so that a wrong method is told all the right ones."""
+    paths: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method] = operation
+    return [Route(path, _Resource(methods).serve, methods=list(methods)) for path, methods in paths.items()]
+
+
+class _Resource:
+    """What one path does."""
+
+    def __init__(self, operations: dict[str, Operation]) -> None:
+        self._operations = operations
+
+    async def serve(self, request: Request) -> Response:
+        operation = self._operations["GET" if request.method == "HEAD" else request.method]
+        asked = Asked(request, authorize(request, operation.scope))
+        try:
+            answer = await operation.run(asked)
+        except ValidationError as error:  # a record that cannot be, such as recordings without a consent line
+            refusal = validation_refusal(error)
+        else:
+            return answer if isinstance(answer, Response) else _json(answer, operation.status)
+        raise refusal
+
+
+def _json(answer: BaseModel, status: int) -> Response:
+    return JSONResponse(answer.model_dump(mode="json"), status)
