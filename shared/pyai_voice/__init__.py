@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .amd import AmdStream as AmdStream
+    from .amd_events import AmdDecision as AmdDecision
+    from .amd_options import AmdOptions as AmdOptions
     from .errors import PyAIError as PyAIError
     from .hear import HearStream as HearStream
     from .omni import OmniStream as OmniStream
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from .webhooks import verify_webhook as verify_webhook
 
 _HOMES = {
+    "AmdDecision": "amd_events",
+    "AmdOptions": "amd_options",
+    "AmdStream": "amd",
     "CueOptions": "options",
     "Endpoint": "options",
     "HearOptions": "options",

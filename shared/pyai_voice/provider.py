@@ -14,6 +14,7 @@ from .errors import UnsupportedError
 __all__ = ["AUDIOPOD", "PYAI", "Provider"]
 
 _REMEDY = {
+    "amd": "Use the carrier's detection, or a PyAI endpoint",
     "omni": "Use Hear, a language model and Speak, or a PyAI endpoint",
     "hear_stream": "Use transcribe() on whole recordings, or a PyAI endpoint",
     "translate": "Use a provider that has /v1/audio/translations",
@@ -35,7 +36,8 @@ class Provider:
     base_url_variable: str
     """Environment variable that holds another base URL."""
     features: frozenset[str]
-    """What it offers: omni, hear_stream, hear, translate, speak, voices, voice, models, me."""
+    """What it offers: amd, omni, hear_stream, hear, translate, speak, voices, voice, models, me, and the
+    parts of the platform by their names on :class:`~pyai_voice.client.Client`."""
     speech_formats: frozenset[str]
     """Values of ``response_format`` that it knows."""
     pcm_rates: frozenset[int]
@@ -77,13 +79,20 @@ class Provider:
         return min((native for native in self.pcm_rates if native >= rate), default=max(self.pcm_rates))
 
 
+_PLATFORM = frozenset(
+    "agents calls clones jobs keys knowledge openrouter recap sessions telephony tools trace voice_design webhooks".split()
+)
+
 PYAI = Provider(
     name="PyAI",
     origin="https://api.pyai.com",
     path="/v1",
     key_variable="PYAI_API_KEY",
     base_url_variable="PYAI_BASE_URL",
-    features=frozenset({"omni", "hear_stream", "hear", "translate", "speak", "voices", "voice", "models", "me"}),
+    features=frozenset(
+        {"amd", "omni", "hear_stream", "hear", "translate", "speak", "voices", "voice", "models", "me"},
+    )
+    | _PLATFORM,
     speech_formats=frozenset({"wav", "mp3", "opus", "aac", "flac", "pcm", "g711_ulaw", "g711_alaw"}),
     pcm_rates=frozenset({8000, 16000, 24000, 48000}),
     speech_fields=frozenset({"sample_rate", "speed", "seed", "temperature"}),

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import partial
 from typing import cast
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 
+from .. import g711
 from ..audio import Resampler
 from ..errors import service_error
 
 __all__ = ["FORMATS", "Format", "Stream", "encode_file"]
 
-G711_RATE = 8000
 NATIVE_RATE = 24000
 
 
@@ -46,9 +45,9 @@ class Format:
         if asked is not None and not 8000 <= asked <= 48000:
             raise service_error(f"sample_rate: expected 8000 to 48000, got {asked}", code="unsupported_parameter")
         if self.name.startswith("g711"):
-            if asked not in (None, G711_RATE):
+            if asked not in (None, g711.RATE):
                 raise service_error("sample_rate: G.711 is always 8000", code="unsupported_parameter")
-            return G711_RATE
+            return g711.RATE
         wanted = asked or NATIVE_RATE
         return next((rate for rate in self.rates if rate >= wanted), wanted)
 
@@ -112,31 +111,4 @@ def _wav_head(rate: int) -> bytes:
     )
 
 
-# -- G.711 (ITU-T) by table: one byte for each of the 65536 samples ---------------------------------
-
-
-@lru_cache(2)
-def _table(law: str) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    samples = np.arange(-32768, 32768)
-    return (_ulaw(samples) if law == "ulaw" else _alaw(samples)).astype(np.uint8)
-
-
-def _ulaw(samples: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    magnitude = np.minimum(np.abs(samples >> 2) + 33, 0x1FFF)  # 14 bits, with the law's bias
-    exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 5
-    mantissa = (magnitude >> (exponent + 1)) & 0x0F
-    return ((exponent << 4) | mantissa) ^ np.where(samples < 0, 0x7F, 0xFF)
-
-
-def _alaw(samples: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    magnitude = np.where(samples < 0, -samples - 1, samples) >> 3
-    exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int64) - 4, 0)
-    mantissa = (magnitude >> np.maximum(exponent, 1)) & 0x0F
-    return ((exponent << 4) | mantissa) ^ np.where(samples < 0, 0x55, 0xD5)
-
-
-def _packer(law: str) -> Callable[[bytes], bytes]:
-    return lambda pcm: _table(law)[np.frombuffer(pcm, np.int16).astype(np.int32) + 32768].tobytes()
-
-
-_PACKERS = {"g711_ulaw": _packer("ulaw"), "g711_alaw": _packer("alaw")}
+_PACKERS = {"g711_ulaw": partial(g711.encode, law="ulaw"), "g711_alaw": partial(g711.encode, law="alaw")}

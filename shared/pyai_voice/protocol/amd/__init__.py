@@ -1,0 +1,1 @@
+"""The AMD conversation without I/O: both roles."""
