@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..operations import Operation
-from . import agents, calls, sessions, tools
+from . import agents, amd, calls, sessions, tools, webhooks
 
 __all__ = ["OPERATIONS"]
 
@@ -12,4 +12,6 @@ OPERATIONS: list[Operation] = [
     *tools.operations,
     *sessions.operations,
     *calls.operations,
+    *amd.operations,
+    *webhooks.operations,
 ]

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from .agents import Agents
+from .amd import Amd
 from .calls import Calls
 from .database import Database
+from .signing import Signing
 from .tokens import SessionTokens
 from .tools import Tools
 
@@ -27,6 +29,8 @@ class State:
         self.agents = Agents(database, self.tools)
         self.tokens = SessionTokens(database)
         self.calls = Calls(database)
+        self.amd = Amd(database)
+        self.signing = Signing(database)
 
     @classmethod
     async def open(cls, folder: Path | None = None) -> Self:
