@@ -6,7 +6,7 @@ persona's own facts; no model), ``scripted`` (for tests); ``choose`` takes one o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -77,8 +77,8 @@ class Brain(Protocol):
     name: str
     """Which one it is, honestly: the model's name, or ``offline``."""
 
-    def think(self, prompt: Prompt) -> AsyncIterator[Thought]:
-        """Yield the reply as it comes. Raises BrainError; closing the iterator stops the work."""
+    def think(self, prompt: Prompt) -> AsyncGenerator[Thought]:
+        """Yield the reply as it comes. Raises BrainError; closing the generator stops the work."""
         ...
 
     async def aclose(self) -> None:

@@ -19,6 +19,8 @@ class Habits:
     """The agent stops when the caller speaks."""
     continues: bool = True
     """The agent goes on by itself once the results of all its tools are there; False: only ``respond`` makes it."""
+    controls: bool = True
+    """Tools with the names of call control (``end_call`` ...) are requests to the transport; False: plain tools."""
     speaks: bool = True
     """False: replies are words without audio."""
     speed: float = 1.0
