@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 from ...errors import PyAIError
@@ -145,14 +145,15 @@ class Conversation:
         """Say this, word for word, after what is being said; it enters the history."""
         self._say(text, Turn("request"))
 
-    def respond(self, instructions: str = "", *, tools: bool = True) -> None:
+    def respond(self, instructions: str = "", *, tools: bool = True) -> str:
         """Answer now with what was said so far; ``instructions`` take the persona's place for this answer only.
 
-        What is being said is interrupted (reason ``client``).
+        What is being said is interrupted (reason ``client``). Returns the name of the reply.
         """
         self.interrupt()
         turn = Turn("request")
         self._start(self._mind.think(turn, instructions=instructions, tools=tools), turn)
+        return self._floor.latest
 
     def interrupt(self) -> None:
         """Stop speaking and thinking: Interrupted (reason ``client``) where a turn had begun."""
@@ -163,6 +164,10 @@ class Conversation:
     def add(self, message: Message) -> None:
         """Put an entry into the history without an answer to it."""
         self._mind.history.add(message)
+
+    def rewrite(self, messages: Iterable[Message]) -> None:
+        """Put these in the place of the history: some clients own it, and take entries out or put some in between."""
+        self._mind.history.rewrite(messages)
 
     def truncate(self, reply: str, seconds: float) -> None:
         """Say how much of an interrupted reply the caller really heard; the history holds only that."""
@@ -226,7 +231,7 @@ class Conversation:
         self._caller_open = True
         self._facts.put(CallerStarted(self._name, at))
         if self.habits.finds_turns and self.habits.interruptible and self._floor.interruptible:
-            self._floor.interrupt("caller", keep=True)
+            self._floor.interrupt("caller", keep=self.habits.answers)
 
     def _voice_ended(self, at: float) -> None:
         if self._caller_open:

@@ -57,6 +57,11 @@ class Floor:
         self._latest = deque[tuple[str, SpokenText, AgentEntry]](maxlen=8)
 
     @property
+    def latest(self) -> str:
+        """The name of the newest reply; empty before the first one."""
+        return self._latest[-1][0] if self._latest else ""
+
+    @property
     def held(self) -> bool:
         """Whether a reply was stopped that may go on."""
         return self._held is not None

@@ -14,7 +14,8 @@ class Habits:
     finds_turns: bool = True
     """The end of the caller's turn is found; False: only ``commit`` ends one, and nothing interrupts the agent."""
     answers: bool = True
-    """The agent answers by itself when the caller's turn is over; False: only ``respond`` makes it."""
+    """The agent answers by itself when the caller's turn is over; False: only ``respond`` makes it, and what the caller
+    interrupts is not taken up again."""
     interruptible: bool = True
     """The agent stops when the caller speaks."""
     continues: bool = True

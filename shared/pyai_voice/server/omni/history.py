@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +76,15 @@ class History:
         """Put an entry at the end; a reply may still grow."""
         self._entries.append(entry)
         del self._entries[:-_MOST_ENTRIES]
+
+    def rewrite(self, messages: Iterable[Message]) -> None:
+        """Take these in the place of everything."""
+        self._entries.clear()
+        for message in messages:
+            if message.tools:
+                self.append(AgentEntry(message.text, [ToolEntry(request) for request in message.tools]))
+            else:
+                self.add(message)
 
     def tool(self, call_id: str) -> ToolEntry | None:
         """Return the call with this id."""
