@@ -1,8 +1,9 @@
-"""PyAI Hear and Speak for LiveKit Agents; also importable as ``livekit.plugins.pyai``.
+"""PyAI Hear, Speak and Omni for LiveKit Agents; also importable as ``livekit.plugins.pyai``.
 
 from livekit.plugins import pyai
 
 session = AgentSession(stt=pyai.STT(), llm=..., tts=pyai.TTS(voice="..."), turn_handling=pyai.turn_handling())
+session = AgentSession(llm=pyai.realtime.RealtimeModel(voice="...", greeting="Hello!"))  # speech to speech
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pyai_voice.passages import GroundingStyle
 from .cue import CueTurnDetector
 from .grounding import GroundedLLM, GroundingMixin, cite
 from .log import logger
-from .realtime import RealtimeGrounding
+from .realtime import RealtimeGrounding, RealtimeModel
 from .stream import SpeechStream
 from .stt import STT
 from .tts import TTS, ChunkedStream, SynthesizeStream
@@ -38,6 +39,7 @@ __all__ = [
     "PyAISTT",
     "PyAITTS",
     "RealtimeGrounding",
+    "RealtimeModel",
     "SpeechStream",
     "SynthesizeStream",
     "TurnPolicy",

@@ -102,15 +102,16 @@ class _EchoStream(llm.LLMStream):
 class Call:
     """A running session and everything that comes out of it."""
 
-    def __init__(self, session: AgentSession) -> None:
+    def __init__(self, session: AgentSession, output: io.AudioOutput | None = None) -> None:
         self.session = session
         self.microphone = Microphone()
         self.loudspeaker = Loudspeaker()
+        self.output = output or self.loudspeaker
         self.closed: asyncio.Future[CloseEvent] = asyncio.get_running_loop().create_future()
         self._said: dict[str, asyncio.Queue[ChatMessage]] = {"user": asyncio.Queue(), "assistant": asyncio.Queue()}
         session.input.audio = self.microphone
-        if session.tts is not None:
-            session.output.audio = self.loudspeaker
+        if session.tts is not None or isinstance(session.llm, llm.RealtimeModel):
+            session.output.audio = self.output
         session.on("conversation_item_added", self._item)
         session.on("close", self._close)
 
@@ -137,11 +138,13 @@ class Call:
 
 
 @asynccontextmanager
-async def call(agent: Agent | None = None, **options: Any) -> AsyncIterator[Call]:
-    """Run an AgentSession for as long as the context lasts."""
+async def call(
+    agent: Agent | None = None, *, output: io.AudioOutput | None = None, **options: Any
+) -> AsyncIterator[Call]:
+    """Run an AgentSession for as long as the context lasts; ``output`` takes the place of the loudspeaker."""
     options = {"llm": Echo(), "tts": NOT_GIVEN, "vad": None, "aec_warmup_duration": None, **options}
     session = AgentSession(**options)
-    running = Call(session)
+    running = Call(session, output)
     await session.start(agent or Agent(instructions="Echo."), record=False)
     try:
         yield running

@@ -2,3 +2,5 @@
 
 from livekit_pyai import *  # noqa: F403  # pyright: ignore[reportWildcardImportFromLibrary] - one list of names, there
 from livekit_pyai import __all__ as __all__
+
+from . import realtime as realtime

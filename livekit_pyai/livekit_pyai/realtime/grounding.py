@@ -1,7 +1,7 @@
 """Passages of the knowledge base for speech-to-speech models: LiveKit has no hook before such a model answers, so
 they go into the model's own conversation as soon as they come.
 
-Above: a program with a RealtimeModel and a :class:`~.stt.STT`. The session's history stays as it is.
+Above: a program with a RealtimeModel and a :class:`~..stt.STT`. The session's history stays as it is.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pyai_voice.errors import ConfigurationError
 from pyai_voice.events import Grounding
 from pyai_voice.passages import GroundingStyle
 
-from ._listen import listen
-from ._passages import message_for
-from .log import logger
-from .stt import STT
+from .._listen import listen
+from .._passages import message_for
+from ..log import logger
+from ..stt import STT
 
 __all__ = ["RealtimeGrounding"]
 
