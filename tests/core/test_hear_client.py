@@ -272,6 +272,25 @@ def test_times_are_on_the_streams_clock() -> None:
     assert ends(events)[0].at == pytest.approx(12.0)
 
 
+@pytest.mark.parametrize(
+    ("speech", "t_ms", "end"),
+    [
+        (700, 2300, 11.2),  # it waited longer than it had to: speech began at 10.5
+        (700, 1600, 11.1),  # it waited just as long as it had to
+        (None, 2300, 10.8),  # the words last grew there
+    ],
+)
+def test_after_a_long_silence_speech_ends_before_the_silence_that_was_waited_for_at_least(
+    speech: int | None, t_ms: int, end: float
+) -> None:
+    client = HearClient(HearOptions())
+    client.open(10.0)
+    told(client, {"type": "config_ack", "endpointing_ms": 500})
+    events = told(client, partial("I would", t_ms=800), final("I would", reason="silence", t_ms=t_ms, audio_ms=speech))
+    [over] = [event for event in events if isinstance(event, Transcript) and event.final]
+    assert over.end == pytest.approx(end)
+
+
 def test_after_a_commit_speech_ends_where_the_text_last_grew() -> None:
     client = machine()
     client.commit()

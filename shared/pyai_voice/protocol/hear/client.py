@@ -52,8 +52,10 @@ __all__ = ["HearClient"]
 
 _FIRST_PARTIAL_DELAY = 0.3
 """Seconds between the onset of speech and the audio position of its first partial (documented: about 0.3)."""
-_WAITED_REASONS = frozenset({"endpoint", "silence"})
-"""Reasons after which the server had waited for ``endpointing_ms`` of silence."""
+_JUDGED = "endpoint"
+"""Reason after which the server had waited for ``endpointing_ms`` of silence."""
+_WAITED_REASONS = frozenset({_JUDGED, "silence"})
+"""Reasons after which it had waited for so long at least."""
 _REMEMBERED = 64
 """How many finished utterances of a connection are remembered to recognise what comes late."""
 
@@ -329,12 +331,18 @@ class HearClient:
 
     def _bounds(self, utterance: _Utterance, ending: _Ending) -> tuple[float, float]:
         """Estimate where the words begin and end: ``t_ms`` is where the server decided, not where speech ended."""
-        end = utterance.grown
-        if ending.reason in _WAITED_REASONS and self._endpointing is not None:
-            end = ending.at - self._endpointing
-        end = min(max(end, utterance.started), ending.at)
+        end = min(max(self._end_of(utterance, ending), utterance.started), ending.at)
         start = utterance.started if ending.speech is None else end - ending.speech
         return min(max(start, self._heard_to), end), end
+
+    def _end_of(self, utterance: _Utterance, ending: _Ending) -> float:
+        waited = self._endpointing if ending.reason in _WAITED_REASONS else None
+        if waited is None:
+            return utterance.grown
+        if ending.reason == _JUDGED:
+            return ending.at - waited
+        said = utterance.grown if ending.speech is None else utterance.started + ending.speech
+        return min(said, ending.at - waited)  # it may have waited for longer
 
     def _position(self, fields: dict[str, Any], sent: float) -> float:
         on_wire = number(fields, "t_ms")
