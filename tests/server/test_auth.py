@@ -17,6 +17,8 @@ from websockets.exceptions import InvalidStatus
 from pyai_voice.errors import ConfigurationError, RateLimitError
 from pyai_voice.server.auth import MOST_KEYS, Key, KeyRing
 from pyai_voice.server.settings import Settings, prepare_folder
+from pyai_voice.server.state.database import Database
+from pyai_voice.server.state.usage import Usage
 from tests.server.conftest import STREAM, Local, read, serve
 
 FORMS: list[Any] = [
@@ -141,9 +143,55 @@ async def test_a_sandbox_key_works_at_once_for_hear_and_speak(local: Local) -> N
     me = (await local.http.get("/v1/me", headers={"x-api-key": key})).json()
     assert me["key_id"] == made["key_id"]
     assert me["env"] == me["environment"] == "test"
-    assert set(me["scopes"]) == {"hear:transcribe", "hear:stream", "speak:synthesize"}
+    assert {"hear:transcribe", "hear:stream", "speak:synthesize", "omni:session"} < set(me["scopes"])
+    assert not any(scope.startswith(("kb:", "recap:", "trace:")) for scope in me["scopes"])
+    assert me["limits"]["daily_unit_cap"] == local.server.app.state.settings.sandbox_cap
+    assert me["org_id"] == made["org_id"] != (await local.get("/v1/me")).json()["org_id"]
     async with local.stream(subprotocols=["pyai.v1", f"pyai-key.{key}"]) as socket:
         assert (await read(socket))["type"] == "config_ack"
+
+
+async def test_every_sandbox_key_is_an_organisation_of_its_own(local: Local) -> None:
+    keys = [(await local.http.post("/v1/sandbox/keys")).json() for _ in range(2)]
+    first, second = ({"x-api-key": key["api_key"]} for key in keys)
+    agent = (await local.http.post("/v1/agents", json={"name": "a"}, headers=first)).json()
+    assert (await local.http.get(f"/v1/agents/{agent['agent_id']}", headers=first)).status_code == 200
+    assert (await local.http.get(f"/v1/agents/{agent['agent_id']}", headers=second)).status_code == 404
+    assert (await local.http.get("/v1/agents", headers=second)).json()["data"] == []
+
+
+async def test_a_day_has_an_end_and_the_next_one_begins_at_midnight(tmp_path: Path) -> None:
+    async with serve(Settings(sandbox_cap=3, data=tmp_path)) as local:
+        key = {"x-api-key": (await local.http.post("/v1/sandbox/keys")).json()["api_key"]}
+        for _ in range(2):
+            assert (await local.http.post("/v1/audio/speech", json={"input": "a"}, headers=key)).status_code == 200
+        assert (await local.http.post("/v1/audio/speech", json={"input": ""}, headers=key)).status_code == 400
+        async with local.stream(subprotocols=None, additional_headers=key) as socket:
+            await read(socket)
+        assert (await local.http.get("/v1/me", headers=key)).json()["units_today"] == 3
+    async with serve(Settings(sandbox_cap=3, data=tmp_path)) as local:
+        refused = await local.http.post("/v1/audio/speech", json={"input": "a"}, headers=key)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "daily_cap_exceeded")
+        assert 0 < int(refused.headers["retry-after"]) <= 86_400
+        with pytest.raises(InvalidStatus) as closed:
+            async with local.stream(subprotocols=None, additional_headers=key):
+                pass
+        assert closed.value.response.status_code == 429
+        assert (await local.http.get("/v1/me", headers=key)).json()["units_today"] == 3
+
+
+async def test_the_units_of_yesterday_are_forgotten() -> None:
+    database = await Database.open()
+    times = [86_400.0 * 20_000 - 1]
+    usage = Usage(database, clock=lambda: times[-1])
+    await usage.spend("org", "key", 1)
+    with pytest.raises(RateLimitError) as refusal:
+        await usage.spend("org", "key", 1)
+    assert refusal.value.retry_after == 1
+    times.append(86_400.0 * 20_000)
+    assert await usage.today("org", "key") == 0
+    await usage.spend("org", "key", 1)
+    await database.aclose()
 
 
 @pytest.mark.parametrize("body", [b'{"label":"' + b"x" * 65 + b'"}', b'{"label":3}', b"[]", b"{", b"\xff"])

@@ -46,7 +46,7 @@ async def test_the_openrouter_catalogue_needs_no_key(local: Local) -> None:
     assert all(entry["is_ready"] and isinstance(entry["pricing"]["prompt"], str) for entry in entries)
 
 
-DATA_PLANE = ["/v1/nothing", "/v1/voice/clones", "/v1/omni", "/v1/realtime", "/v2/omni/chat", "/", "/v1/meadow"]
+DATA_PLANE = ["/v1/nothing", "/v1/omni", "/v1/realtime", "/v2/omni/chat", "/", "/v1/meadow"]
 CONTROL_PLANE = [
     "/v1/agents",
     "/v1/agents/agent_1",
@@ -73,12 +73,13 @@ async def test_what_is_not_served_is_said_in_openais_shape(local: Local, method:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", CONTROL_PLANE)
 async def test_the_control_plane_says_it_as_a_problem(local: Local, method: str, path: str) -> None:
+    """Without a key; what is not served is not found."""
     response = await local.http.request(method, path)
-    assert response.status_code == 404
+    refusals = {401: "unauthorized", 404: "unknown_route", 405: "method_not_allowed"}
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
-    assert problem["type"] == "https://api.pyai.com/problems/unknown_route"
-    assert (problem["status"], problem["title"]) == (404, "Not Found")
+    assert problem["type"] == f"https://api.pyai.com/problems/{refusals[response.status_code]}"
+    assert (problem["status"], problem["title"]) == (response.status_code, response.reason_phrase)
     assert problem["request_id"] == response.headers["x-request-id"]
 
 

@@ -19,7 +19,7 @@ from ..errors import service_error
 from .auth import KeyRing
 from .catalog import models, openrouter_models, voice, voices
 from .hear import HearSession, hear_stream
-from .identity import me, sandbox_keys
+from .identity import sandbox_keys
 from .knowledge import routes as knowledge_routes
 from .limits import Patience, RequestId, Slots
 from .operations import routes
@@ -82,7 +82,6 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/voices", voices),
         Route("/v1/voices/{voice_id}", voice),
         Route("/v1/models", models),
-        Route("/v1/me", me),
         Route("/v1/providers/openrouter/models", openrouter_models),
         Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
         *knowledge_routes.routes,

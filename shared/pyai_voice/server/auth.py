@@ -14,17 +14,30 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
 from ..errors import ConfigurationError, service_error
 from ..protocol.hear.wire import KEY_SUBPROTOCOL
 
-__all__ = ["Key", "KeyRing", "authorize", "credentials"]
+if TYPE_CHECKING:
+    from .state import State
+
+__all__ = ["Key", "KeyRing", "authorize", "credentials", "spend"]
 
 SANDBOX_DAYS = 7
 MOST_KEYS = 200
-_SANDBOX_SCOPES = ("hear:transcribe", "hear:stream", "speak:synthesize")
+_SANDBOX_SCOPES = (
+    "hear:transcribe",
+    "hear:stream",
+    "transcribe:jobs",
+    "speak:synthesize",
+    "omni:session",
+    "amd:detect",
+    "amd:configure",
+    "amd:read",
+)
 LOCAL = "org_local"
 """The organisation of every key that is not made for another one."""
 _FAMILY_ALIASES = {"voice": "speak"}
@@ -46,6 +59,8 @@ class Key:
     """Unix milliseconds; None: never."""
     organisation: str = LOCAL
     """Whose it is: what one organisation stores, no other one sees."""
+    daily_cap: int | None = None
+    """Units a day (UTC): one for each transcription, speech, job, stream or session; None: no cap."""
 
     def allows(self, scope: str) -> bool:
         """Tell whether a scope such as ``hear:stream`` is granted."""
@@ -86,8 +101,9 @@ class KeyRing:
         label: str = "",
         days: float | None = SANDBOX_DAYS,
         organisation: str = LOCAL,
+        daily_cap: int | None = None,
     ) -> Key:
-        """Make a key. Raises RateLimitError when there are too many already."""
+        """Make a key, good for so many ``days`` (None: always). Raises RateLimitError when there are too many."""
         now = time.time()
         with self._lock:
             self._keys = {digest: key for digest, key in self._keys.items() if not key.expired(now)}
@@ -101,6 +117,7 @@ class KeyRing:
                 created_at=round(now * 1000),
                 expires_at=None if days is None else round((now + days * 86400) * 1000),
                 organisation=organisation,
+                daily_cap=daily_cap,
             )
             self._remember(key)
             self._save()
@@ -175,3 +192,10 @@ def authorize(connection: HTTPConnection, scope: str | None = None) -> Key:
     if scope is not None and not key.allows(scope):
         raise service_error(f"The key lacks the scope {scope}", code="insufficient_scope")
     return key
+
+
+async def spend(connection: HTTPConnection, key: Key) -> None:
+    """Count one unit of a key's day. Raises RateLimitError ``daily_cap_exceeded`` when its cap is used up."""
+    if key.daily_cap is not None:
+        stores: State = connection.app.state.stores
+        await stores.usage.spend(key.organisation, key.key_id, key.daily_cap)

@@ -18,7 +18,7 @@ from ..errors import ServiceError, service_error
 from ..protocol.hear.request import StreamRequest, read_request
 from ..protocol.hear.server import Audio, Commit, Configure, Flush, HearCall, HearServer
 from ..protocol.hear.wire import MARKER, Message
-from .auth import authorize
+from .auth import authorize, spend
 from .catalog import HEAR_MODELS, check_language, check_model
 from .engines.listener import Endpoint, Fact, Listener, ListenerOptions
 from .engines.words import TextOptions
@@ -43,6 +43,7 @@ async def hear_stream(websocket: WebSocket) -> None:
     key = authorize(websocket, "hear:stream")
     request = _read(websocket, state.settings, state.engines)
     with state.streams.take():
+        await spend(websocket, key)
         grounded = await state.knowledge.bound(key.organisation)
         await websocket.accept(MARKER if MARKER in websocket.scope["subprotocols"] else None)
         session = HearSession(

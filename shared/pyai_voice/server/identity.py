@@ -6,49 +6,81 @@ Source: protocol of PyAI, "Other REST" (``/v1/me``, ``/v1/sandbox/keys``).
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from ..errors import service_error
 from ..protocol.hear.wire import read_object
-from .auth import Key, KeyRing, authorize
+from .auth import Key, KeyRing
 from .limits import limited
+from .operations import Asked, Operation
 from .settings import Settings
 
-__all__ = ["me", "sandbox_keys"]
+__all__ = ["operations", "sandbox_keys"]
 
 _PROJECT = "proj_local"
 _LONGEST_LABEL = 64
 
 
-async def me(request: Request) -> JSONResponse:
-    """Serve ``GET /v1/me``: the calling key, and what the server allows."""
-    key = authorize(request)
-    settings: Settings = request.app.state.settings
-    return JSONResponse(
-        {
-            "key_id": key.key_id,
-            "org_id": key.organisation,
-            "project_id": _PROJECT,
-            "env": "test",
-            "environment": "test",
-            "status": "active",
-            "org_status": "active",
-            "scopes": list(key.scopes),
-            "expires_at": key.expires_at,
-            "plan": "local",
-            "limits": {"concurrency": settings.max_streams},
-            "credit": {"gated": False, "available_cents": None},
-            "key_budget_cents": None,
-        }
+class Limits(BaseModel):
+    """What the server lets a key do; null: no limit."""
+
+    rps: int | None = None
+    burst: int | None = None
+    concurrency: int
+    monthly_units: int | None = None
+    daily_unit_cap: int | None
+
+
+class Credit(BaseModel):
+    """Nothing costs anything here."""
+
+    gated: bool = False
+    available_cents: int | None = None
+
+
+class Me(BaseModel):
+    """The calling key."""
+
+    key_id: str
+    org_id: str
+    project_id: str = _PROJECT
+    env: str = "test"
+    environment: str = "test"
+    status: str = "active"
+    org_status: str = "active"
+    scopes: list[str]
+    expires_at: int | None
+    """Unix milliseconds."""
+    plan: str = "local"
+    limits: Limits
+    units_today: int
+    credit: Credit = Credit()
+    key_budget_cents: int | None = None
+
+
+async def _me(asked: Asked) -> Me:
+    key = asked.key
+    return Me(
+        key_id=key.key_id,
+        org_id=key.organisation,
+        scopes=list(key.scopes),
+        expires_at=key.expires_at,
+        limits=Limits(concurrency=asked.settings.max_streams, daily_unit_cap=key.daily_cap),
+        units_today=await asked.stores.usage.today(key.organisation, key.key_id),
     )
 
 
+operations = [Operation("GET", "/v1/me", _me, answer=Me)]
+
+
 async def sandbox_keys(request: Request) -> JSONResponse:
-    """Serve ``POST /v1/sandbox/keys``: needs no key, but only this machine may ask.
+    """Serve ``POST /v1/sandbox/keys``: a key of a new organisation; needs no key, but only this machine may ask.
 
     ``Host`` and, where there is one, ``Origin`` must be this machine as well, so that no web page can ask, not even
     under a name that it made point here.
@@ -59,9 +91,12 @@ async def sandbox_keys(request: Request) -> JSONResponse:
         asking.append(_hostname(request.headers["origin"]))
     if not all(map(_is_loopback, asking)):
         raise service_error("Sandbox keys are only given to callers on the server's own machine", code="unknown_route")
-    label = await _label(limited(request, request.app.state.settings.max_body))
+    settings: Settings = request.app.state.settings
+    label = await _label(limited(request, settings.max_body))
     keys: KeyRing = request.app.state.keys
-    return JSONResponse(_sandbox_key(keys.mint(label=label), f"{request.scope['scheme']}://{host}"), 201)
+    organisation = f"org_{secrets.token_hex(8)}"
+    key = keys.mint(label=label, organisation=organisation, daily_cap=settings.sandbox_cap)
+    return JSONResponse(_sandbox_key(key, f"{request.scope['scheme']}://{host}"), 201)
 
 
 async def _label(request: Request) -> str:

@@ -34,6 +34,8 @@ class Settings:
     """Seconds of an uploaded recording."""
     max_text: int = 4096
     """Characters of a speech request."""
+    sandbox_cap: int = 1000
+    """Units a day of a sandbox key: one for each transcription, speech, job, stream or session."""
     send_stall: float = 10.0
     """Seconds after which a client that reads nothing is cut off."""
     receive_stall: float = 30.0

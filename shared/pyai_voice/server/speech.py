@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ..errors import service_error
-from .auth import authorize
+from .auth import authorize, spend
 from .catalog import SPEAK_MODELS, check_model, find_voice
 from .encode import FORMATS, Format, Stream, encode_file
 from .limits import limited
@@ -45,11 +45,12 @@ class SpeechRequest(BaseModel):
 async def speech(request: Request) -> Response:
     """Serve ``POST /v1/audio/speech``."""
     state = request.app.state
-    authorize(request, "speak:synthesize")
+    key = authorize(request, "speak:synthesize")
     wanted = await _read(limited(request, state.settings.max_body))
     target, rate = _check(wanted, state.engines.synthesizer, state.settings)
     async with AsyncExitStack() as held:
         held.enter_context(state.requests.take())
+        await spend(request, key)
         pcm = state.engines.synthesizer.stream(wanted.input, wanted.voice or "", wanted.speed)
         await held.enter_async_context(aclosing(pcm))
         first = await anext(pcm, b"")  # here, so that a busy engine is still an error answer

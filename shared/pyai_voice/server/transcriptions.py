@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ..audio import AudioFormat
 from ..errors import service_error
-from .auth import authorize
+from .auth import authorize, spend
 from .catalog import HEAR_MODELS, check_language, check_model
 from .decode import decode
 from .engines.transcribe import Segment, transcribe
@@ -50,7 +50,7 @@ async def translations(request: Request) -> Response:
 
 async def _serve(request: Request, task: str) -> Response:
     state = request.app.state
-    authorize(request, "hear:transcribe")
+    key = authorize(request, "hear:transcribe")
     with state.requests.take():
         body = limited(request, state.settings.max_upload)
         async with body.form(max_files=1, max_fields=32, max_part_size=_FIELD_SIZE) as form:
@@ -58,6 +58,7 @@ async def _serve(request: Request, task: str) -> Response:
             render = _check(fields, state.engines)
             rate = state.engines.recognizer.rate
             pcm = await asyncio.to_thread(decode, _file(form).file, rate, state.settings.max_recording)
+        await spend(request, key)
         detector = state.engines.new_detector()
         segments = await transcribe(state.engines.recognizer, detector, pcm, rate, _options(fields, state.engines))
         return render(segments, AudioFormat(rate).seconds(len(pcm)), task)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from .. import identity
 from ..operations import Operation
 from . import agents, amd, calls, sessions, tools, webhooks
 
 __all__ = ["OPERATIONS"]
 
 OPERATIONS: list[Operation] = [
+    *identity.operations,
     *agents.operations,
     *tools.operations,
     *sessions.operations,

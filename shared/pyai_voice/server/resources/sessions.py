@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import HTTPConnection
 
-from ..auth import Key, authorize, credentials
+from ..auth import Key, authorize, credentials, spend
 from ..operations import Asked, Body, Operation
 from ..state import State
+from ..state.tokens import SessionToken
 
 __all__ = ["admit", "operations"]
 
@@ -55,7 +56,12 @@ class Session(BaseModel):
 async def _create(asked: Asked) -> Session:
     wanted = await asked.body(NewSession)
     secret, token = await asked.stores.tokens.mint(
-        asked.organisation, asked.key.key_id, wanted.allowed_origins, wanted.ttl_seconds, wanted.session_label
+        asked.organisation,
+        asked.key.key_id,
+        wanted.allowed_origins,
+        wanted.ttl_seconds,
+        wanted.session_label,
+        daily_cap=asked.key.daily_cap,
     )
     return Session(token=secret, expires_at=token.expires_at, url=_address(asked), session_label=token.session_label)
 
@@ -69,16 +75,30 @@ async def admit(connection: HTTPConnection) -> tuple[Key, str | None]:
     """Return the key of an Omni session that is being opened, and the label that its token says (None: none).
 
     A session token takes the place of a key: good once, for the pages it names. Raises AuthenticationError or
-    PermissionDeniedError as :func:`~pyai_voice.server.auth.authorize` does.
+    PermissionDeniedError as :func:`~pyai_voice.server.auth.authorize` does, and RateLimitError ``daily_cap_exceeded``.
     """
     stores: State = connection.app.state.stores
     found = credentials(connection)
     token = next(iter(found)) if len(found) == 1 else ""
-    if not stores.tokens.is_token(token):
-        return authorize(connection, _SCOPE), None
-    session = await stores.tokens.redeem(token, connection.headers.get("origin"))
-    key = Key("", session.key_id, (_SCOPE,), expires_at=session.expires_at, organisation=session.organisation)
-    return key, session.session_label
+    label = None
+    if stores.tokens.is_token(token):
+        session = await stores.tokens.redeem(token, connection.headers.get("origin"))
+        key, label = _key(session), session.session_label
+    else:
+        key = authorize(connection, _SCOPE)
+    await spend(connection, key)
+    return key, label
+
+
+def _key(session: SessionToken) -> Key:
+    return Key(
+        secret="",
+        key_id=session.key_id,
+        scopes=(_SCOPE,),
+        expires_at=session.expires_at,
+        organisation=session.organisation,
+        daily_cap=session.daily_cap,
+    )
 
 
 operations = [Operation("POST", "/v1/omni/sessions", _create, _SCOPE, status=201, body=NewSession, answer=Session)]

@@ -16,6 +16,7 @@ from .database import Database
 from .signing import Signing
 from .tokens import SessionTokens
 from .tools import Tools
+from .usage import Usage
 
 __all__ = ["State"]
 
@@ -31,6 +32,7 @@ class State:
         self.calls = Calls(database)
         self.amd = Amd(database)
         self.signing = Signing(database)
+        self.usage = Usage(database)
 
     @classmethod
     async def open(cls, folder: Path | None = None) -> Self:

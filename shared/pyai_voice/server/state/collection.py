@@ -146,12 +146,20 @@ class Collection(Generic[Entry]):
 
     async def put(self, organisation: str, identifier: str, entry: Entry) -> Entry:
         """Keep a record, in the place of the one with this id if there is one."""
+        return await self.put_changed(organisation, identifier, entry, lambda _: entry)
+
+    async def put_changed(
+        self, organisation: str, identifier: str, first: Entry, change: Callable[[Entry], Entry]
+    ) -> Entry:
+        """As :meth:`change`; where there is no record yet, ``first`` is changed."""
 
         def upsert(connection: sqlite3.Connection) -> Entry:
-            if self._select(connection, organisation, identifier) is None:
+            found = self._select(connection, organisation, identifier)
+            if found is None:
                 self._make_room(connection, organisation)
-            self._write(connection, organisation, identifier, entry)
-            return entry
+            changed = change(found or first)
+            self._write(connection, organisation, identifier, changed)
+            return changed
 
         return await self._database.run(upsert)
 

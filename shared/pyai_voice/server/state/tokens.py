@@ -32,6 +32,8 @@ class SessionToken(Record):
     session_label: str | None = None
     expires_at: int
     """Unix milliseconds."""
+    daily_cap: int | None = None
+    """Of that key, and counted for it."""
     used: bool = False
 
 
@@ -43,7 +45,14 @@ class SessionTokens:
         self._clock = clock
 
     async def mint(
-        self, organisation: str, key_id: str, allowed_origins: list[str], ttl: float, session_label: str | None = None
+        self,
+        organisation: str,
+        key_id: str,
+        allowed_origins: list[str],
+        ttl: float,
+        session_label: str | None = None,
+        *,
+        daily_cap: int | None = None,
     ) -> tuple[str, SessionToken]:
         """Make a token that is good for one session within ``ttl`` seconds; it is not shown again."""
         secret = f"{_PREFIX}{secrets.token_urlsafe(32)}"
@@ -53,6 +62,7 @@ class SessionTokens:
             allowed_origins=allowed_origins,
             session_label=session_label,
             expires_at=round((self._clock() + ttl) * 1000),
+            daily_cap=daily_cap,
         )
         await self._tokens.add(organisation, _digest(secret), token)
         return secret, token
