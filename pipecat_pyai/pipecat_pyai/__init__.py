@@ -1,4 +1,4 @@
-"""PyAI for Pipecat: Hear (speech to text), Speak (text to speech) and Cue (turns and knowledge).
+"""PyAI for Pipecat: Hear (speech to text), Speak (text to speech), Cue (turns and knowledge) and Omni (a whole agent).
 
 from pipecat_pyai import PyAISTTService, PyAITTSService
 
@@ -9,9 +9,12 @@ tts = PyAITTSService(voice="stock_emma_en_gb")
 from pyai_voice.options import CueOptions, TurnPolicy
 from pyai_voice.passages import GroundingStyle
 
+from ._omni_metrics import PyAIOmniUsageMetricsData
 from .cue import PyAICueTurnDetector
 from .frames import PyAICommitFrame, PyAIGroundingFrame
 from .grounding import PyAIGroundingProcessor
+from .omni import PyAIOmniLLMService
+from .omni_settings import PyAIOmniSettings
 from .settings import PyAISTTSettings, PyAITTSSettings
 from .stt import PyAISTTService
 from .tts import PyAIHttpTTSService, PyAITTSService
@@ -27,6 +30,9 @@ __all__ = [
     "PyAIGroundingFrame",
     "PyAIGroundingProcessor",
     "PyAIHttpTTSService",
+    "PyAIOmniLLMService",
+    "PyAIOmniSettings",
+    "PyAIOmniUsageMetricsData",
     "PyAISTTService",
     "PyAISTTSettings",
     "PyAITTSService",

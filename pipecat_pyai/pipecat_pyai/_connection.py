@@ -1,7 +1,8 @@
-"""A processor that listens to a Hear stream: its lifecycle, and what an application learns of the connection.
+"""A processor that listens to a stream of PyAI's: its lifecycle, and what an application learns of the connection.
 
-Above: :mod:`pipecat_pyai.stt` and :mod:`pipecat_pyai.cue`. An outage is told once, however many dials it takes.
-Reconnecting, replaying and keeping the audio meanwhile is the work of :class:`~pyai_voice.hear.HearStream`.
+Above: :mod:`pipecat_pyai.stt`, :mod:`pipecat_pyai.cue` and :mod:`pipecat_pyai.omni`. An outage is told once, however
+many dials it takes. Reconnecting is the work of :class:`~pyai_voice.hear.HearStream` and
+:class:`~pyai_voice.omni.OmniStream`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from enum import Enum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from loguru import logger
 from pipecat.frames.frames import InputAudioRawFrame
@@ -19,11 +20,14 @@ from pipecat.utils.errors import ErrorCategory
 from pyai_voice.errors import PyAIError
 from pyai_voice.events import ConfigAcknowledged, Connected, Disconnected, HearEvent, Problem
 from pyai_voice.hear import HearStream
+from pyai_voice.omni import OmniStream
 from pyai_voice.options import Endpoint, HearOptions, LinkOptions
 
 from ._words import to_category, to_local_category
 
-__all__ = ["HearConnection"]
+__all__ = ["Connection", "HearConnection"]
+
+S = TypeVar("S", HearStream, OmniStream)
 
 _DRAIN = 1.5
 """Seconds that the end of a call may wait for its last words."""
@@ -35,7 +39,7 @@ class _State(Enum):
     DOWN = "dialling again"
 
 
-class HearConnection(FrameProcessor):
+class Connection(FrameProcessor, Generic[S]):
     """Mixin. Fires ``on_connected``, ``on_disconnected``, ``on_connection_error`` as Pipecat's own services do, and
     ``on_reconnected(service, seconds_replayed)``.
     """
@@ -44,7 +48,7 @@ class HearConnection(FrameProcessor):
         super().__init__(*args, **kwargs)
         self._endpoint = endpoint
         self._link = link
-        self._stream: HearStream | None = None
+        self._stream: S | None = None
         self._listener: asyncio.Task[None] | None = None
         self._running = False
         self._connection = _State.NEW
@@ -61,11 +65,11 @@ class HearConnection(FrameProcessor):
             self._listen()
 
     @abstractmethod
-    def _hear_options(self) -> HearOptions:
-        """Return the options of the next stream."""
+    def _new_stream(self) -> S:
+        """Return the next stream; note in ``_rate`` which audio it takes."""
 
     @abstractmethod
-    async def _report(self, event: HearEvent) -> None:
+    async def _report(self, event: Any) -> None:
         """Tell the pipeline of an event."""
 
     @abstractmethod
@@ -74,23 +78,13 @@ class HearConnection(FrameProcessor):
 
     def _open_stream(self) -> None:
         """Begin to connect."""
-        options = self._hear_options()
-        self._rate = options.sample_rate
-        self._stream = HearStream(self._endpoint, options, link=self._link)
+        self._stream = self._new_stream()
         self._stream.start()
 
     def _listen(self) -> None:
         """Begin to report."""
         self._running = True
-        self._listener = self.create_task(self._report_all(), "pyai_hear_events")
-
-    async def _drain_stream(self) -> None:
-        """Wait a little for the last words."""
-        self._running = False
-        stream, listener = self._stream, self._listener
-        if stream and listener:
-            await stream.drain(_DRAIN)
-            await asyncio.wait([listener], timeout=_DRAIN)
+        self._listener = self.create_task(self._report_all(), "pyai_events")
 
     async def _close_stream(self) -> None:
         self._running = False
@@ -124,7 +118,7 @@ class HearConnection(FrameProcessor):
             if not error.retryable:
                 return
 
-    async def _report_stream(self, stream: HearStream) -> PyAIError | None:
+    async def _report_stream(self, stream: S) -> PyAIError | None:
         failure = None
         try:
             async for event in stream:
@@ -141,7 +135,7 @@ class HearConnection(FrameProcessor):
             self._open_stream()
         await self._report_failure(error)
 
-    async def _report_connection(self, event: HearEvent) -> None:
+    async def _report_connection(self, event: object) -> None:
         match event:
             case Connected():
                 await self._report_connected(event)
@@ -183,3 +177,28 @@ class HearConnection(FrameProcessor):
             await self._call_event_handler("on_disconnected")
         else:
             await self._call_event_handler("on_connection_error", str(error))
+
+
+class HearConnection(Connection[HearStream]):
+    """Mixin, for a processor that hears."""
+
+    @abstractmethod
+    def _hear_options(self) -> HearOptions:
+        """Return the options of the next stream."""
+
+    @abstractmethod
+    async def _report(self, event: HearEvent) -> None:
+        """Tell the pipeline of an event."""
+
+    def _new_stream(self) -> HearStream:
+        options = self._hear_options()
+        self._rate = options.sample_rate
+        return HearStream(self._endpoint, options, link=self._link)
+
+    async def _drain_stream(self) -> None:
+        """Wait a little for the last words."""
+        self._running = False
+        stream, listener = self._stream, self._listener
+        if stream and listener:
+            await stream.drain(_DRAIN)
+            await asyncio.wait([listener], timeout=_DRAIN)

@@ -111,6 +111,15 @@ class Service:
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """A connection is over."""
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    """A call was accepted."""
+
+    async def call(self, number: int = 0) -> Peer:
+        """Wait for a call, counted from 0."""
+        while len(self.peers) <= number:
+            self.came.clear()
+            await self.came.wait()
+        return self.peers[number]
 
 
 @asynccontextmanager
@@ -126,6 +135,7 @@ async def omni_service(
         number = len(service.peers)
         peer = Peer(socket, number, OmniServer(read_request(query), f"call_{number}"))
         service.peers.append(peer)
+        service.came.set()
         peer.machine.open()
         try:
             await scripts[min(number, len(scripts) - 1)](peer)
