@@ -227,6 +227,7 @@ def test_usage_adds_up() -> None:
 def test_grounding_that_cannot_be_had_is_warned_of_and_empty() -> None:
     server = machine()
     assert server.receive(GROUNDING) == []
+    assert server.grounding
     (acknowledged,) = sent(server)
     assert acknowledged["warnings"] == ["grounding_inactive"]
     server.endpoint("hi", 500, 300, "endpoint")
