@@ -96,6 +96,11 @@ def test_a_voice_may_be_an_object() -> None:
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, "invalid_value", "session.tools[0].type"),
         ({"tools": [{"type": "function", "name": "no spaces"}]}, "invalid_value", "session.tools[0].name"),
         ({"tools": [{"type": "function"}]}, "missing_required_parameter", "session.tools[0].name"),
+        (
+            {"tools": [{"name": "f", "parameters": {"type": "string"}}]},
+            "invalid_value",
+            "session.tools[0].parameters",
+        ),
         ({"tools": [{"type": "function", "name": "f"}] * 129}, "invalid_value", "session.tools"),
         ({"audio": 5}, "invalid_value", "session.audio"),
         ({"audio": {"input": {"format": {"type": "audio/opus"}}}}, "invalid_value", "session.audio.input.format.type"),
@@ -151,6 +156,9 @@ def test_the_language_of_what_is_heard_may_have_a_region() -> None:
         ("no JSON", "invalid_json"),
         ("[" * 100_000, "invalid_json"),
         ("[]", "invalid_json"),
+        ('{"type": "session.update", "session": {"speed": NaN}}', "invalid_json"),
+        (r'{"type": "session.update", "session": {"instructions": "\ud800"}}', "invalid_json"),
+        ('{"type": "session.update", "x": ' + "[" * 900 + "]" * 900 + "}", "invalid_json"),
         ("{}", "missing_required_parameter"),
         ('{"type": 5}', "missing_required_parameter"),
         ('{"type": "session.fly"}', "invalid_value"),
@@ -232,6 +240,15 @@ def test_a_commit_without_sound_is_refused_as_by_openai() -> None:
     assert client.says("input_audio_buffer.clear") == [Clear()]
     assert client.kinds() == ["input_audio_buffer.cleared"]
     assert client.refused("input_audio_buffer.commit")["code"] == "input_audio_buffer_commit_empty"
+
+
+def test_the_sound_stays_as_it_was_when_it_began() -> None:
+    client = Client()
+    client.updated(audio={"input": {"format": {"type": "audio/pcma"}}})
+    client.says("input_audio_buffer.append", audio="AA==")
+    error = client.refused("session.update", session={"audio": {"input": {"format": {"type": "audio/pcm"}}}})
+    assert (error["code"], error["param"]) == ("invalid_value", "session.audio.input.format")
+    client.updated(audio={"output": {"format": {"type": "audio/pcma"}}})
 
 
 def test_commits_without_end_are_refused() -> None:
@@ -552,16 +569,6 @@ def test_a_response_that_fails_says_why() -> None:
         "code": "upstream_error",
         "message": "The brain gave no answer",
     }
-
-
-def test_the_agent_may_speak_of_its_own_accord() -> None:
-    client = Client()
-    response_id = client.server.agent_began()
-    assert client.kinds() == ["response.created"]
-    assert client.server.agent_began() == response_id
-    client.server.agent_said(response_id, "Hello?")
-    client.server.response_ended(response_id)
-    assert client.sent()[-1]["response"]["status"] == "completed"
 
 
 # Items

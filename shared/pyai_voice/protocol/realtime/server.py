@@ -82,6 +82,8 @@ class RealtimeServer:
         self._abilities = abilities
         self._beta = beta
         self._count = 0
+        self._begun = False
+        """The conversation has begun: its sound stays as it is."""
         self._response: Response | None = None
         self._waiting: Respond | None = None
         """An announced response that waits for the words of a commit."""
@@ -134,13 +136,18 @@ class RealtimeServer:
         return self._events[kind]
 
     def _update(self, event: dict[str, Any]) -> list[RealtimeCall]:
-        self.session = self.session.updated(from_beta(_object(event, "session")), self._abilities)
+        session = self.session.updated(from_beta(_object(event, "session")), self._abilities)
+        if self._begun and session.audio.input.format.audio != self.session.audio.input.format.audio:
+            where = "session.audio.input.format"
+            refuse("invalid_value", f"It cannot be changed once the conversation has begun: '{where}'.", where)
+        self.session = session
         self._emit("session.updated", session=self._shown())
         return [Configure(self.session)]
 
     def _append(self, event: dict[str, Any]) -> list[RealtimeCall]:
         audio_format = self.session.audio.input.format.audio
         audio = read_audio(event.get("audio"), audio_format)
+        self._begun = True
         self._caller.append(audio_format.seconds(len(audio)))
         return [CallerAudio(audio)] if audio else []
 
@@ -223,6 +230,7 @@ class RealtimeServer:
         return [respond]
 
     def _announce(self, session: Session, fields: _ResponseFields) -> str:
+        self._begun = True
         apart = fields.conversation == "none"
         self._response = Response(
             self._new_id("resp"),
@@ -279,12 +287,6 @@ class RealtimeServer:
         if committed or not text or detection is None or not detection.create_response or self._response is not None:
             return []
         return self._begin(self.session, _ResponseFields())
-
-    def agent_began(self) -> str:
-        """The agent speaks of its own accord: return the id of the response, which must not be asked for."""
-        if self._response is None:
-            return self._announce(self.session, _ResponseFields())
-        return self._response.response_id
 
     def agent_said(self, response_id: str, text: str) -> None:
         """The agent says these words; those of speech come before their sound."""
@@ -357,7 +359,7 @@ class RealtimeServer:
         if self._beta:
             event = to_beta(event)
         if event is not None:
-            self._outgoing.append(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+            self._outgoing.append(json.dumps(event, separators=(",", ":")))
 
 
 def _read(kind: type[_Asked], event: dict[str, Any]) -> _Asked:

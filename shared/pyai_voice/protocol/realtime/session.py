@@ -193,6 +193,13 @@ class FunctionTool(Fields):
     description: Annotated[str, Field(max_length=4000)] | None = None
     parameters: dict[str, Any] = {"type": "object", "properties": {}}
 
+    @field_validator("parameters")
+    @classmethod
+    def _check_schema(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        if schema.get("type") != "object":
+            raise ValueError("Invalid value: expected the JSON Schema of an object")
+        return schema
+
 
 class Session(Fields):
     """Everything that is in force."""

@@ -29,6 +29,8 @@ __all__ = [
 
 LARGEST_AUDIO = 15 << 20
 """Bytes of one ``input_audio_buffer.append``, as OpenAI has it."""
+_DEEPEST = 64
+"""Levels of an event."""
 _CODES = {
     "missing": "missing_required_parameter",
     "extra_forbidden": "unknown_parameter",
@@ -120,11 +122,34 @@ def read_event(message: str | bytes) -> dict[str, Any]:
         refuse("invalid_event", "Expected a text message with a JSON object, got a binary message.")
     try:
         value = json.loads(message)
+        if not isinstance(value, dict):
+            raise ValueError("no object")
+        event = cast("dict[str, Any]", value)
+        if event.get("type") != "input_audio_buffer.append":
+            _check(event)
     except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        refuse("invalid_json", "Could not read the message: expected a JSON object.")
-    return cast("dict[str, Any]", value)
+        refusal = Refusal("invalid_json", "Could not read the message: expected a JSON object.")
+    else:
+        return event
+    raise refusal
+
+
+def _check(event: dict[str, Any]) -> None:
+    """Raise ValueError for what could not be sent back: NaN, half a surrogate pair, an abyss of brackets."""
+    if not _shallow(event, _DEEPEST):
+        raise ValueError("too many levels")
+    json.dumps(event, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _shallow(value: object, levels: int) -> bool:
+    match value:
+        case dict():
+            within = [*cast("dict[str, object]", value).values()]
+        case list():
+            within = cast("list[object]", value)
+        case _:
+            return True
+    return levels > 0 and all(_shallow(each, levels - 1) for each in within)
 
 
 def read_audio(text: object, audio_format: AudioFormat) -> bytes:
