@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from pyai_voice.rest import RestClient
+from pyai_voice.client import Client
 
 from .call import CallError
 
@@ -17,7 +17,7 @@ _LOOK_EVERY = 0.1
 _LOOKS = 300
 
 
-async def teach(client: RestClient) -> str:
+async def teach(client: Client) -> str:
     """Put the document into a new knowledge base and wait until it can be found; return a sentence that says so.
 
     Raises CallError when it cannot be indexed.

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pyai_voice.audio import wav_bytes
-from pyai_voice.options import Endpoint, SpeakOptions
-from pyai_voice.rest import RestClient, Voice
-from pyai_voice.speak import SpeakClient
+from pyai_voice.client import Client
+from pyai_voice.options import SpeakOptions
+from pyai_voice.rest.voices import Voice
 
 from .bots import BOTS, Connect
 from .call import BOT, CALLER, Call, CallError, Exchange
@@ -42,7 +42,7 @@ async def scene(screen: Screen) -> None:
     caller = recorded(path) if path else None
     async with services(OUT / "servers.log") as used:
         _introduce(screen, used)
-        async with RestClient(Endpoint.from_env()) as client:
+        async with Client() as client:
             await _first_reading(screen, client)
             if used.local:
                 screen.note(await teach(client))
@@ -83,7 +83,7 @@ def _introduce(screen: Screen, used: Services) -> None:
     screen.note(f"Brain: {used.brain}")
 
 
-async def _first_reading(screen: Screen, client: RestClient) -> None:
+async def _first_reading(screen: Screen, client: Client) -> None:
     pcm, source = first_reading()
     heard = await client.audio.transcribe(pcm, rate=source.rate)
     if not heard.text.strip():
@@ -92,12 +92,11 @@ async def _first_reading(screen: Screen, client: RestClient) -> None:
     screen.note(f"Hear: {heard.text}")
 
 
-async def _synthetic(client: RestClient) -> Caller:
+async def _synthetic(client: Client) -> Caller:
     """Return lines read by another voice than the bot's."""
-    voice = _other_voice(await client.catalog.voices())
-    async with SpeakClient(client.endpoint) as speak:
-        options = SpeakOptions(voice=voice.voice_id, sample_rate=CALLER.rate)
-        lines = [line_of(await speak.speak(text, options), CALLER, text) for text in SCRIPT]
+    voice = _other_voice([voice async for voice in client.voices.list()])
+    speaker, options = client.speaker(), SpeakOptions(voice=voice.voice_id, sample_rate=CALLER.rate)
+    lines = [line_of(await speaker.speak(text, options), CALLER, text) for text in SCRIPT]
     return Caller(f"a synthetic voice (Speak, {voice.name})", tuple(lines))
 
 
@@ -108,7 +107,7 @@ def _other_voice(voices: list[Voice]) -> Voice:
     return next((voice for voice in voices if voice.gender != voices[0].gender), voices[-1])
 
 
-async def _heard_again(client: RestClient, calls: Mapping[str, list[Exchange]]) -> list[tuple[str, str, str]]:
+async def _heard_again(client: Client, calls: Mapping[str, list[Exchange]]) -> list[tuple[str, str, str]]:
     """Write every reply as a WAV file and transcribe it: file, what was said, what Hear heard."""
     rows: list[tuple[str, str, str]] = []
     for name, exchanges in calls.items():

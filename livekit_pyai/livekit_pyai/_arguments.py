@@ -8,9 +8,10 @@ from typing import Any, TypedDict
 from livekit.agents import LanguageCode, NotGivenOr
 from livekit.agents.utils import is_given
 
+from pyai_voice.client import Client
 from pyai_voice.options import CueOptions, Endpoint, TurnAuthority, TurnPolicy
 
-__all__ = ["HearSettings", "endpoint_of", "given", "hear_settings", "turn_policy"]
+__all__ = ["HearSettings", "client_of", "endpoint_of", "given", "hear_settings", "turn_policy"]
 
 
 class HearSettings(TypedDict, total=False):
@@ -47,6 +48,15 @@ def endpoint_of(api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None
     key = api_key if is_given(api_key) else None
     url = base_url if is_given(base_url) else None
     return Endpoint.from_env(key, url, insecure=insecure)
+
+
+def client_of(
+    client: Client | None, api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None], insecure: bool
+) -> Client:
+    """Return a share of ``client``, or one built as :func:`endpoint_of` does. Raises ValueError for both."""
+    key = api_key if is_given(api_key) else None
+    url = base_url if is_given(base_url) else None
+    return Client.for_host(client, key, url, insecure=insecure)
 
 
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Whole recordings to text, for ``STT.recognize``.
 
-Above: :mod:`.stt`. Below: the core's RestClient. The service bills each request it takes up, so only a refused one
+Above: :mod:`.stt`. Below: the core's Client. The service bills each request it takes up, so only a refused one
 is worth another attempt.
 """
 
@@ -12,10 +12,11 @@ from livekit import rtc
 from livekit.agents import LanguageCode, stt, utils
 
 from pyai_voice.audio import AudioFormat
+from pyai_voice.client import Client
 from pyai_voice.errors import PyAIError, RateLimitError, ServerError
 from pyai_voice.exchange import NOTHING_SENT
-from pyai_voice.options import Endpoint, HearOptions
-from pyai_voice.rest import RestClient, Transcription
+from pyai_voice.options import HearOptions
+from pyai_voice.rest.audio import Transcription
 
 from ._sound import MonoInput
 from ._words import DEFAULT_LANGUAGE
@@ -24,10 +25,10 @@ __all__ = ["Recordings", "is_refusal"]
 
 
 class Recordings:
-    """Sends recordings over one pool of connections, opened when it is needed."""
+    """Sends recordings over a client's connections, opened when they are needed."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._client = RestClient(endpoint)
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def recognize(self, buffer: utils.AudioBuffer, options: HearOptions, patience: float) -> stt.SpeechEvent:
         """Return the words of LiveKit's frames; wait ``patience`` seconds beyond their length. Raises PyAIError."""
@@ -36,10 +37,6 @@ class Recordings:
         seconds = AudioFormat(options.sample_rate).seconds(len(pcm))
         heard = await self._client.audio.transcribe(pcm, options, rate=options.sample_rate, timeout=patience + seconds)
         return _event(heard, options, seconds)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._client.aclose()
 
 
 def is_refusal(error: PyAIError) -> bool:

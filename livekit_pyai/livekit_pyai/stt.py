@@ -12,12 +12,12 @@ from typing import Any, Literal, Unpack
 import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr, stt, utils
 
+from pyai_voice.client import Client
 from pyai_voice.errors import PyAIError
 from pyai_voice.events import Passage
-from pyai_voice.hear import HearStream
 from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
-from ._arguments import HearSettings, endpoint_of, hear_settings, turn_policy
+from ._arguments import HearSettings, client_of, hear_settings, turn_policy
 from ._memory import CANNOT_TELL
 from ._recordings import Recordings, is_refusal
 from ._refusal import Refusal, refused
@@ -35,8 +35,9 @@ _JOURNAL = 300.0
 class STT(stt.STT[Literal["grounding"]]):
     """PyAI Hear. One object serves any number of sessions; close it with :meth:`aclose`.
 
-    Raises ValueError for a missing key or a wrong option. ``sample_rate`` is the rate that is sent; LiveKit's frames
-    may have any. ``turns`` says who ends a turn, once for all streams; give the session what
+    Raises ValueError for a missing key or a wrong option. ``client`` comes in the place of ``api_key`` and
+    ``base_url``, so that a process has one pool of connections; it stays open. ``sample_rate`` is the rate that is
+    sent; LiveKit's frames may have any. ``turns`` says who ends a turn, once for all streams; give the session what
     ``pyai.turn_handling(stt)`` returns for it. ``link`` sets time-outs and the journal; without it LiveKit's connect
     options of each stream count. ``http_session`` is accepted and not used: the core has its own connections.
 
@@ -49,6 +50,7 @@ class STT(stt.STT[Literal["grounding"]]):
         api_key: NotGivenOr[str | None] = NOT_GIVEN,
         base_url: NotGivenOr[str | None] = NOT_GIVEN,
         sample_rate: int = 16000,
+        client: Client | None = None,
         http_session: aiohttp.ClientSession | None = None,
         turns: TurnPolicy | TurnAuthority = "cue",
         link: LinkOptions | None = None,
@@ -66,8 +68,8 @@ class STT(stt.STT[Literal["grounding"]]):
                 manual_flush=True,
             )
         )
-        self._endpoint = endpoint_of(api_key, base_url, insecure)
-        self._recordings = Recordings(self._endpoint)
+        self._client = client_of(client, api_key, base_url, insecure)
+        self._recordings = Recordings(self._client)
         self._link = link
         self._keyterms: tuple[str, ...] = ()
         self._refusal = Refusal()
@@ -118,7 +120,7 @@ class STT(stt.STT[Literal["grounding"]]):
     ) -> SpeechStream:
         """Open a stream; it connects in the background."""
         options = self._effective.replace(**hear_settings({"language": language}, self._options.cue))
-        hear = HearStream(self._endpoint, options, link=self._link or _link_options(conn_options))
+        hear = self._client.hear(options, link=self._link or _link_options(conn_options))
         stream = SpeechStream(stt=self, hear=hear, refusal=self._refusal, conn_options=conn_options)
         self._streams.add(stream)
         return stream
@@ -139,7 +141,7 @@ class STT(stt.STT[Literal["grounding"]]):
     async def aclose(self) -> None:
         """Close every stream and connection."""
         await asyncio.gather(*(stream.aclose() for stream in list(self._streams)))
-        await self._recordings.aclose()
+        await self._client.aclose()
 
     async def _recognize_impl(
         self,

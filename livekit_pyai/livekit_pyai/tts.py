@@ -25,11 +25,12 @@ from livekit.agents import (
 )
 from livekit.agents.utils import is_given
 
+from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import SpeakOptions
 from pyai_voice.speak import SpeakClient
 
-from ._arguments import endpoint_of, given
+from ._arguments import client_of, given
 from ._speech import Fetch, Output, SpeechLine, pieces, pour, speakable
 from .log import logger
 
@@ -60,8 +61,9 @@ class SpeakSettings(TypedDict, total=False):
 class TTS(tts.TTS[Never]):
     """PyAI Speak. One object serves any number of sessions; close it with :meth:`aclose`.
 
-    Raises ValueError for a missing key or a wrong option. ``http_session`` is accepted and not used: the core has its
-    own warm connections.
+    Raises ValueError for a missing key or a wrong option. ``client`` comes in the place of ``api_key`` and
+    ``base_url``, so that a process has one pool of connections; it stays open. ``http_session`` is accepted and not
+    used: the core has its own warm connections.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class TTS(tts.TTS[Never]):
         api_key: NotGivenOr[str | None] = NOT_GIVEN,
         base_url: NotGivenOr[str | None] = NOT_GIVEN,
         sample_rate: int = 24000,
+        client: Client | None = None,
         http_session: aiohttp.ClientSession | None = None,
         tokenizer: NotGivenOr[tokenize.SentenceTokenizer] = NOT_GIVEN,
         insecure: bool = False,
@@ -77,7 +80,8 @@ class TTS(tts.TTS[Never]):
     ) -> None:
         self._options = _speak_options(SpeakOptions(sample_rate=sample_rate), given(settings))
         super().__init__(capabilities=tts.TTSCapabilities(streaming=True), sample_rate=sample_rate, num_channels=1)
-        self._client = SpeakClient(endpoint_of(api_key, base_url, insecure), retry_window=_RETRY_WINDOW)
+        self._client = client_of(client, api_key, base_url, insecure)
+        self._speaker = self._client.speaker(retry_window=_RETRY_WINDOW)
         self._tokenizer = tokenizer if is_given(tokenizer) else tokenize.blingfire.SentenceTokenizer()
         self._streams: weakref.WeakSet[ChunkedStream | SynthesizeStream] = weakref.WeakSet()
         self._warming: asyncio.Task[bool] | None = None
@@ -95,7 +99,7 @@ class TTS(tts.TTS[Never]):
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> ChunkedStream:
         """Speak one text in one request."""
         stream = ChunkedStream(
-            tts=self, client=self._client, options=self._options, input_text=text, conn_options=conn_options
+            tts=self, client=self._speaker, options=self._options, input_text=text, conn_options=conn_options
         )
         self._streams.add(stream)
         return stream
@@ -104,7 +108,7 @@ class TTS(tts.TTS[Never]):
         """Speak text while it is being written."""
         stream = SynthesizeStream(
             tts=self,
-            client=self._client,
+            client=self._speaker,
             options=self._options,
             tokenizer=self._tokenizer,
             conn_options=conn_options,
@@ -123,7 +127,7 @@ class TTS(tts.TTS[Never]):
         except RuntimeError:
             return
         if self._warming is None or self._warming.done():
-            self._warming = loop.create_task(self._client.prewarm(), name="pyai-speak-prewarm")
+            self._warming = loop.create_task(self._speaker.prewarm(), name="pyai-speak-prewarm")
 
     async def aclose(self) -> None:
         """Stop everything that speaks, and close all connections."""

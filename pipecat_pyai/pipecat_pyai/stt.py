@@ -29,9 +29,10 @@ from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.service_decorators import traced_stt
 from pydantic import SecretStr
 
+from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.events import AudioLost, Grounding, HearEvent, SpeechStarted, TurnEnded
-from pyai_voice.options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
+from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
 from ._alarm import Alarm
 from ._connection import HearConnection
@@ -87,6 +88,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         should_interrupt: bool = True,
         ttfs_p99_latency: float | None = TTFS_P99,
         link: LinkOptions | None = None,
+        client: Client | None = None,
         settings: PyAISTTSettings | None = None,
         **kwargs: Any,
     ) -> None:
@@ -105,6 +107,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
             should_interrupt: Whether a turn that PyAI starts interrupts the bot.
             ttfs_p99_latency: What turn strategies should allow for, in seconds.
             link: How patient the connection is.
+            client: In the place of ``api_key`` and ``base_url``: where it listens.
             settings: What can also be changed later, with ``STTUpdateSettingsFrame``.
             **kwargs: For STTService.
 
@@ -116,7 +119,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         _check(complete, self._turns, sample_rate or 16000)
         kwargs.setdefault("enable_direct_mode", True)  # nothing here waits, so frames need not queue up
         super().__init__(
-            endpoint=Endpoint.from_env(api_key, base_url),
+            endpoint=Client.for_host(client, api_key, base_url).endpoint,
             link=link,
             sample_rate=sample_rate,
             ttfs_p99_latency=ttfs_p99_latency,

@@ -31,8 +31,9 @@ from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.service_decorators import traced_tts
 from pydantic import SecretStr
 
+from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError, ProtocolError, PyAIError
-from pyai_voice.options import Endpoint, SpeakOptions
+from pyai_voice.options import SpeakOptions
 from pyai_voice.speak import SpeakClient
 
 from ._line import Line, Sentence
@@ -69,6 +70,7 @@ class PyAITTSService(TTSService):
         base_url: str | None = None,
         model: str = "pyai-speak",
         sample_rate: int | None = None,
+        client: Client | None = None,
         aiohttp_session: object | None = None,
         settings: PyAITTSSettings | None = None,
         **kwargs: Any,
@@ -81,6 +83,7 @@ class PyAITTSService(TTSService):
             base_url: Defaults to ``PYAI_BASE_URL``, else to PyAI's.
             model: Synthesiser; ``settings`` goes before it.
             sample_rate: Samples a second, 8000 to 48000; None takes the pipeline's.
+            client: In the place of ``api_key`` and ``base_url``: its connections are used, and stay open.
             aiohttp_session: Accepted for compatibility, not used.
             settings: What can also be changed later, with ``TTSUpdateSettingsFrame``.
             **kwargs: For TTSService.
@@ -88,7 +91,8 @@ class PyAITTSService(TTSService):
         Raises:
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
-        self._endpoint = Endpoint.from_env(api_key, base_url)
+        self._shared = client
+        self._endpoint = Client.for_host(client, api_key, base_url).endpoint
         complete = PyAITTSSettings.complete(model, voice, settings)
         complete.options(sample_rate or 24000)
         kwargs = {
@@ -99,7 +103,8 @@ class PyAITTSService(TTSService):
             **kwargs,
         }
         super().__init__(sample_rate=sample_rate, settings=complete, **kwargs)
-        self._client: SpeakClient | None = None
+        self._client: Client | None = None
+        self._speaker: SpeakClient | None = None
         self._line = Line(_PLACES)
         self._latest: Sentence | None = None
         self._tasks: list[asyncio.Task[Any]] = []
@@ -123,8 +128,9 @@ class PyAITTSService(TTSService):
         """Begin to connect. Raises ConfigurationError where the pipeline's sample rate cannot be used."""
         await super().setup(setup)
         self._settings.options(self.sample_rate)
-        self._client = SpeakClient(self._endpoint)
-        self._tasks.append(self.create_task(self._client.prewarm(), "pyai_speak_prewarm"))
+        self._client = self._shared.share() if self._shared else Client(self._endpoint)
+        self._speaker = self._client.speaker()
+        self._tasks.append(self.create_task(self._speaker.prewarm(), "pyai_speak_prewarm"))
 
     async def start(self, frame: StartFrame) -> None:
         """Begin to speak what is in line."""
@@ -151,11 +157,11 @@ class PyAITTSService(TTSService):
     @traced_tts
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Request the audio of a text, as soon as at most one other is waiting to be heard."""
-        if self._client is None:
+        if self._speaker is None:
             return
         await self._line.place()
         sentence = self._latest = Sentence(text, context_id)
-        request = self._fetch(sentence, self._client, self._settings.options(self.sample_rate))
+        request = self._fetch(sentence, self._speaker, self._settings.options(self.sample_rate))
         sentence.fetching = self.create_task(request, "pyai_speak_request")
         self._line.join(sentence)
         yield None
@@ -260,7 +266,7 @@ class PyAITTSService(TTSService):
             await self.push_error(str(error), error, category=category)
 
     async def _close(self) -> None:
-        client, self._client = self._client, None
+        client, self._client, self._speaker = self._client, None, None
         tasks, self._tasks = self._tasks, []
         for task in [*tasks, *(sentence.fetching for sentence in self._line.sentences)]:
             if task:

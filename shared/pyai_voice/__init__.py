@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .amd import AmdStream as AmdStream
     from .amd_events import AmdDecision as AmdDecision
     from .amd_options import AmdOptions as AmdOptions
+    from .client import Client as Client
     from .errors import PyAIError as PyAIError
     from .hear import HearStream as HearStream
     from .omni import OmniStream as OmniStream
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .options import LinkOptions as LinkOptions
     from .options import SpeakOptions as SpeakOptions
     from .options import TurnPolicy as TurnPolicy
-    from .rest import RestClient as RestClient
     from .speak import SpeakClient as SpeakClient
     from .speak import Speech as Speech
     from .webhooks import sign_webhook as sign_webhook
@@ -35,6 +35,7 @@ _HOMES = {
     "AmdDecision": "amd_events",
     "AmdOptions": "amd_options",
     "AmdStream": "amd",
+    "Client": "client",
     "CueOptions": "options",
     "Endpoint": "options",
     "HearOptions": "options",
@@ -43,7 +44,6 @@ _HOMES = {
     "OmniOptions": "omni_options",
     "OmniStream": "omni",
     "PyAIError": "errors",
-    "RestClient": "rest",
     "SpeakClient": "speak",
     "SpeakOptions": "options",
     "Speech": "speak",

@@ -13,6 +13,7 @@
         * PermissionDeniedError             403, close 4403
         * BillingError                      402
         * RequestError                      400, 404, 409, 413, 422 ...
+            * NotDeployed                   404, there is no such endpoint
         * RateLimitError                    429, close 4429
         * ServerError                       5xx, close 1011
 
@@ -35,6 +36,7 @@ __all__ = [
     "Category",
     "ConfigurationError",
     "ConnectivityError",
+    "NotDeployed",
     "PermissionDeniedError",
     "ProtocolError",
     "PyAIError",
@@ -165,6 +167,10 @@ class RequestError(ServiceError):
     category = Category.REQUEST
 
 
+class NotDeployed(RequestError):
+    """The service does not offer this endpoint: not at all, not yet, or not to this account (HTTP 404)."""
+
+
 class RateLimitError(ServiceError):
     """Too many requests or streams; ``retry_after`` is in seconds where the server said so."""
 
@@ -218,7 +224,7 @@ CODES: dict[str, Rule] = {
     "unknown_voice": Rule(RequestError, 400, "List the voices with GET /v1/voices"),
     "invalid_audio": Rule(RequestError, 400, "Send a whole, readable audio file"),
     "not_found": Rule(RequestError, 404, "Check the address and the id"),
-    "unknown_route": Rule(RequestError, 404, "Check base_url; the service may not offer this endpoint"),
+    "unknown_route": Rule(NotDeployed, 404, "Check base_url; the service may not offer this endpoint"),
     "idempotency_conflict": Rule(RequestError, 409, "Use a new Idempotency-Key for a different request"),
     "payload_too_large": Rule(RequestError, 413, "Send less in one request"),
     "message_too_large": Rule(RequestError, 413, "Send audio in small messages, 20 to 100 ms each"),
@@ -237,7 +243,7 @@ _BY_STATUS: dict[int, Rule] = {
     401: CODES["unauthorized"],
     402: CODES["credit_exhausted"],
     403: CODES["forbidden"],
-    404: CODES["unknown_route"],
+    404: Rule(RequestError, 404, "Check base_url and the id; the service may not offer this endpoint"),
     408: Rule(ServerError, 408),
     409: CODES["idempotency_conflict"],
     413: CODES["payload_too_large"],

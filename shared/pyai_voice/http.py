@@ -55,20 +55,30 @@ class HttpClient:
     """Sends requests to one endpoint. Every method raises PyAIError only."""
 
     def __init__(
-        self, endpoint: Endpoint, timeouts: Timeouts | None = None, *, window: float = 10.0, pool: Pool | None = None
+        self,
+        endpoint: Endpoint,
+        timeouts: Timeouts | None = None,
+        *,
+        window: float = 10.0,
+        parent: HttpClient | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.timeouts = timeouts or Timeouts()
         self.window = window
         """Seconds within which another attempt may start."""
-        self._own = pool is None
-        self._pool = pool or Pool(endpoint)
+        self._parent = parent
+        self._pool: Pool = parent._pool if parent else Pool(endpoint)
         self._closed = False
 
     def sharing(self, timeouts: Timeouts | None = None, *, window: float | None = None) -> HttpClient:
-        """Return another client over the same connections; closing it leaves them open."""
+        """Return another client over the same connections; closing it leaves them open, closing this one closes it."""
         window = self.window if window is None else window
-        return HttpClient(self.endpoint, timeouts or self.timeouts, window=window, pool=self._pool)
+        return HttpClient(self.endpoint, timeouts or self.timeouts, window=window, parent=self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it sends nothing any more."""
+        return self._closed or (self._parent is not None and self._parent.closed)
 
     async def open(self, method: str, path: str, *, timeouts: Timeouts | None = None, **parts: Any) -> Reply:
         """Send one request, once, and return the reply when its head is there and good (2xx).
@@ -76,7 +86,7 @@ class HttpClient:
         ``parts``: what httpx takes to build a request (content, headers, params, data, files). The caller closes the
         reply.
         """
-        if self._closed:
+        if self.closed:
             raise closed_error()
         client = await self._pool.ready()
         exchange = Exchange(self.endpoint, timeouts or self.timeouts)
@@ -140,7 +150,7 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close all connections; harmless when called again."""
         self._closed = True
-        if self._own:
+        if self._parent is None:
             await self._pool.aclose()
 
     async def _get(self, path: str, query: dict[str, str]) -> Answer:

@@ -80,7 +80,8 @@ class Provider:
 
 
 _PLATFORM = frozenset(
-    "agents calls clones jobs keys knowledge openrouter recap sessions telephony tools trace voice_design webhooks".split()
+    "agents calls clones jobs keys knowledge openrouter".split()
+    + "recap sessions telephony tools trace voice_design webhooks".split()
 )
 
 PYAI = Provider(

@@ -51,10 +51,20 @@ class SpeakClient:
         gap_timeout: float = 3.0,
         retry_window: float = 10.0,
     ) -> None:
-        self.endpoint = endpoint
-        self._http = HttpClient(
-            endpoint, Timeouts(connect_timeout, first_byte_timeout, gap_timeout), window=retry_window
-        )
+        timeouts = Timeouts(connect_timeout, first_byte_timeout, gap_timeout)
+        self._http = HttpClient(endpoint, timeouts, window=retry_window)
+
+    @classmethod
+    def over(cls, http: HttpClient) -> Self:
+        """Return one that speaks over connections that are there already."""
+        client = cls.__new__(cls)
+        client._http = http
+        return client
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it speaks."""
+        return self._http.endpoint
 
     @asynccontextmanager
     async def stream(self, text: str, options: SpeakOptions | None = None) -> AsyncGenerator[Speech]:

@@ -1,4 +1,4 @@
-"""SpeakClient and RestClient against the local server: both sides follow the same protocol."""
+"""SpeakClient and Client against the local server: both sides follow the same protocol."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pyai_voice import Endpoint, RestClient, SpeakClient, SpeakOptions
+from pyai_voice import Client, Endpoint, SpeakClient, SpeakOptions
 from pyai_voice.errors import AuthenticationError, ConfigurationError, RequestError
 from pyai_voice.server.serving import running
 from tests.server.fakes import fake_engines, tone
@@ -24,7 +24,7 @@ SECONDS = 1.2
 class Clients:
     endpoint: Endpoint
     speak: SpeakClient
-    rest: RestClient
+    rest: Client
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ async def local() -> AsyncIterator[Clients]:
     engines = fake_engines()
     async with running(engines) as server:
         endpoint = Endpoint(api_key=server.api_key, base_url=server.base_url)
-        async with SpeakClient(endpoint) as speak, RestClient(endpoint) as rest:
-            yield Clients(endpoint, speak, rest)
+        async with Client(endpoint) as client:
+            yield Clients(endpoint, client.speaker(), client)
     await engines.aclose()
 
 
@@ -86,10 +86,10 @@ async def test_a_translation_of_english_is_english(local: Clients) -> None:
 
 
 async def test_the_catalogues_fit(local: Clients) -> None:
-    voices = await local.rest.catalog.voices()
-    assert await local.rest.catalog.voice(voices[0].voice_id) == voices[0]
-    assert {"pyai-hear", "pyai-speak"} <= {model.id for model in await local.rest.catalog.models()}
-    assert (await local.rest.catalog.me()).environment == "test"
+    voices = [voice async for voice in local.rest.voices.list()]
+    assert await local.rest.voices.get(voices[0].voice_id) == voices[0]
+    assert {"pyai-hear", "pyai-speak"} <= {model.id async for model in local.rest.models.list()}
+    assert (await local.rest.me()).environment == "test"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_much_text_and_no_text_are_clear_errors(local: Clients) -> None:
 
 async def test_an_unknown_id_and_a_wrong_key_are_refused(local: Clients) -> None:
     with pytest.raises(RequestError):
-        await local.rest.catalog.voice("nobody")
+        await local.rest.voices.get("nobody")
     async with SpeakClient(local.endpoint.replace(api_key="pyai_test_wrong-key-0000")) as stranger:
         with pytest.raises(AuthenticationError):
             await stranger.speak(TEXT)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from ssl import SSLContext
 from typing import Any
 
+from pyai_voice.client import Client
 from pyai_voice.options import Endpoint
 from pyai_voice.provider import PYAI, Provider
 
@@ -141,6 +144,22 @@ def answering(
         await peer.send(f"HTTP/1.1 {status} Scripted\r\n{lines}\r\n".encode() + data)
 
     return reply
+
+
+@asynccontextmanager
+async def rest(*replies: Reply, window: float = 0.5) -> AsyncIterator[tuple[Client, Scripted]]:
+    """Run such a server and a client of it, which tries reads again for ``window`` seconds."""
+    async with scripted(*replies) as server, Client(server.endpoint(), retry_window=window) as client:
+        yield client, server
+
+
+def form(peer: Peer) -> dict[str, Message]:
+    """Return the parts of a multipart request by name, as Python's own e-mail parser reads them."""
+    head = f"Content-Type: {peer.headers['content-type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + peer.body)
+    parts = message.get_payload()
+    assert isinstance(parts, list)
+    return {str(part.get_param("name", header="content-disposition")): part for part in parts}
 
 
 def speaking(*chunks: bytes, content_type: str = "audio/pcm", **headers: str) -> Reply:

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pyai_voice.audio import AudioFormat, read_wav, wav_bytes
+from pyai_voice.client import Client
 from pyai_voice.errors import AuthenticationError, RequestError, UnsupportedError
 from pyai_voice.hear import HearStream
 from pyai_voice.options import Endpoint, HearOptions, SpeakOptions
 from pyai_voice.provider import AUDIOPOD
-from pyai_voice.rest import RestClient, Voice
 from pyai_voice.speak import SpeakClient
 from tests.core.scripted_http import Peer, Scripted, answering, scripted, speaking
 from tests.core.test_rest import fields
@@ -100,7 +100,7 @@ async def test_what_speech_lacks_is_named_before_anything_is_sent(options: Speak
 
 
 async def test_recordings_are_transcribed_and_translated() -> None:
-    async with service() as (server, endpoint), RestClient(endpoint) as client:
+    async with service() as (server, endpoint), Client(endpoint) as client:
         assert (await client.audio.transcribe(WAV, HearOptions(language="es"), prompt="Un café")).text == "Hola."
         assert (await client.audio.translate(WAV, prompt="coffee")).text == "Hello."
     assert fields(server.requests[0]) == {
@@ -119,16 +119,16 @@ async def test_recordings_are_transcribed_and_translated() -> None:
     ],
 )
 async def test_what_a_transcription_lacks_is_named(options: HearOptions, said: str) -> None:
-    async with service() as (server, endpoint), RestClient(endpoint) as client:
+    async with service() as (server, endpoint), Client(endpoint) as client:
         with pytest.raises(UnsupportedError, match=said):
             await client.audio.transcribe(WAV, options)
     assert not server.requests
 
 
 async def test_voices_have_their_own_address() -> None:
-    async with service() as (_, endpoint), RestClient(endpoint) as client:
-        assert await client.catalog.voices() == [Voice("7", "nova")]
-        for call in (client.catalog.models, client.catalog.me, lambda: client.catalog.voice("7")):
+    async with service() as (_, endpoint), Client(endpoint) as client:
+        assert [(voice.voice_id, voice.name) async for voice in client.voices.list()] == [("7", "nova")]
+        for call in (client.models.list().__anext__, client.me, lambda: client.voices.get("7")):
             with pytest.raises(UnsupportedError, match="AudioPod does not offer"):
                 await call()
 

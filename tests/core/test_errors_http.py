@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from pydantic import SecretStr
 
+from pyai_voice.client import Client
 from pyai_voice.errors import PyAIError
 from pyai_voice.exchange import Timeouts
 from pyai_voice.options import Endpoint, SpeakOptions
-from pyai_voice.rest import RestClient
 from pyai_voice.speak import SpeakClient
 from tests.core.scripted_http import CANARY, Peer, Reply, answering, hang, hang_up, scripted, speaking
 
@@ -90,13 +90,13 @@ async def _stream(endpoint: Endpoint) -> None:
 
 
 async def _transcribe(endpoint: Endpoint) -> None:
-    async with RestClient(endpoint, retry_window=0.1) as client:
+    async with Client(endpoint, retry_window=0.1) as client:
         await client.audio.transcribe(bytes(100_000), rate=16000, timeout=0.3)
 
 
 async def _read(endpoint: Endpoint) -> None:
-    async with RestClient(endpoint, timeouts=Timeouts(first_byte=0.2, gap=0.2), retry_window=0.1) as client:
-        await client.catalog.me()
+    async with Client(endpoint, timeouts=Timeouts(first_byte=0.2, gap=0.2), retry_window=0.1) as client:
+        await client.me()
 
 
 @pytest.mark.conforms("A-06")
@@ -141,5 +141,5 @@ async def test_the_key_is_in_no_log_of_a_good_call(ear: _Ear) -> None:
 
 def test_the_key_is_in_no_repr_of_a_client() -> None:
     endpoint = Endpoint(api_key=SecretStr(CANARY))
-    for thing in (SpeakClient(endpoint), RestClient(endpoint)):
+    for thing in (SpeakClient(endpoint), Client(endpoint)):
         assert CANARY not in repr(thing) + repr(vars(thing))

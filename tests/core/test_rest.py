@@ -1,11 +1,7 @@
-"""Recordings to text, and the catalogues, against scripted servers on real sockets."""
+"""Recordings to text, against scripted servers on real sockets."""
 
 from __future__ import annotations
 
-import email
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +10,6 @@ import pytest
 from pyai_voice.audio import AudioFormat, read_wav, wav_bytes
 from pyai_voice.errors import (
     AudioError,
-    AuthenticationError,
     ConfigurationError,
     ProtocolError,
     PyAIError,
@@ -23,26 +18,11 @@ from pyai_voice.errors import (
     UnsupportedError,
 )
 from pyai_voice.options import HearOptions
-from pyai_voice.rest import Account, KnowledgeBase, KnowledgeDocument, Model, RestClient, Segment, Transcription, Voice
-from tests.core.scripted_http import Peer, Reply, Scripted, answering, scripted
+from pyai_voice.rest.audio import Segment, Transcription
+from tests.core.scripted_http import Peer, Reply, answering, form, rest
 
 WAV = wav_bytes(bytes(3200), AudioFormat(16000))
 HELLO = answering(200, {"text": "Hello."}, x_request_id="req_1")
-
-
-@asynccontextmanager
-async def rest(*replies: Reply) -> AsyncIterator[tuple[RestClient, Scripted]]:
-    async with scripted(*replies) as server, RestClient(server.endpoint(), retry_window=0.5) as client:
-        yield client, server
-
-
-def form(peer: Peer) -> dict[str, Message]:
-    """Return the parts of a multipart request by name, as Python's own e-mail parser reads them."""
-    head = f"Content-Type: {peer.headers['content-type']}\r\n\r\n".encode()
-    message = email.message_from_bytes(head + peer.body)
-    parts = message.get_payload()
-    assert isinstance(parts, list)
-    return {str(part.get_param("name", header="content-disposition")): part for part in parts}
 
 
 def fields(peer: Peer) -> dict[str, str]:
@@ -169,7 +149,7 @@ async def test_an_empty_file_a_folder_and_a_huge_file_are_named(
             await client.audio.transcribe(empty)
         with pytest.raises(AudioError, match="Is a directory"):
             await client.audio.transcribe(tmp_path)
-        monkeypatch.setattr("pyai_voice.rest.audio.LARGEST_FILE", 100)
+        monkeypatch.setattr("pyai_voice.rest.upload.LARGEST_FILE", 100)
         with pytest.raises(AudioError, match="in parts"):
             await client.audio.transcribe(huge)
 
@@ -235,129 +215,3 @@ async def test_a_prompt_is_for_those_who_have_it() -> None:
             await client.audio.transcribe(WAV, prompt="A coffee order.")
         with pytest.raises(UnsupportedError, match="prompt"):
             await client.audio.translate(WAV, prompt="A coffee order.")
-
-
-# Catalogues
-
-EMMA = {"object": "voice", "voice_id": "stock_emma_en_gb", "name": "Imogen", "gender": "F", "language": "en", "age": 30}
-
-
-async def test_voices_are_read_whichever_name_their_id_has() -> None:
-    page = {"object": "list", "data": [EMMA, {"id": "voice_abc", "name": "Mine", "tone": None, "extra": {}}]}
-    async with rest(answering(200, page)) as (client, server):
-        voices = await client.catalog.voices(gender="F")
-    assert voices == [
-        Voice("stock_emma_en_gb", "Imogen", gender="F", language="en", age="30"),
-        Voice("voice_abc", "Mine"),
-    ]
-    assert server.requests[0].target == "/v1/voices?gender=F"
-
-
-async def test_all_pages_are_read() -> None:
-    first = {"data": [EMMA], "has_more": True, "next_cursor": "c&1"}
-    async with rest(answering(200, first), answering(200, {"data": [EMMA]})) as (client, server):
-        assert len(await client.catalog.voices(region="gb")) == 2
-    assert server.requests[1].target == "/v1/voices?region=gb&cursor=c%261"
-
-
-async def test_a_list_without_end_is_given_up() -> None:
-    async with rest(answering(200, {"data": [], "next_cursor": "again"})) as (client, server):
-        with pytest.raises(ProtocolError, match="does not end"):
-            await client.catalog.voices()
-    assert len(server.requests) == 50
-
-
-@pytest.mark.parametrize("voice_id", ["stock_emma_en_gb", "../telephony/numbers", "a/b?c#d", "Ünal %2F"])
-async def test_an_id_stays_one_segment_of_the_path(voice_id: str) -> None:
-    async with rest(answering(200, EMMA)) as (client, server):
-        assert (await client.catalog.voice(voice_id)).name == "Imogen"
-    target = server.requests[0].target
-    assert target.startswith("/v1/voices/")
-    assert target.count("/") == 3
-    assert not set("?#") & set(target)
-
-
-@pytest.mark.parametrize("voice_id", ["", ".", ".."])
-async def test_what_is_no_id_is_refused(voice_id: str) -> None:
-    async with rest(answering(200, EMMA)) as (client, server):
-        with pytest.raises(ConfigurationError, match="voice_id"):
-            await client.catalog.voice(voice_id)
-    assert not server.requests
-
-
-async def test_an_unknown_voice_is_a_request_error() -> None:
-    async with rest(answering(404, {"error": {"code": "not_found", "message": "No such voice."}})) as (client, _):
-        with pytest.raises(RequestError, match="No such voice"):
-            await client.catalog.voice("nobody")
-
-
-async def test_models_are_read() -> None:
-    page = {"data": [{"id": "pyai-hear"}, {"id": "omni", "capabilities": ["realtime", 1]}]}
-    async with rest(answering(200, page)) as (client, _):
-        assert await client.catalog.models() == [Model("pyai-hear"), Model("omni", ("realtime",))]
-
-
-@pytest.mark.parametrize("name", ["env", "environment"])
-async def test_the_account_is_read_under_both_names(name: str) -> None:
-    me = {
-        "key_id": "k",
-        "org_id": "o",
-        name: "test",
-        "status": "active",
-        "scopes": ["hear:stream"],
-        "limits": {"rps": 5},
-    }
-    async with rest(answering(200, me)) as (client, _):
-        account = await client.catalog.me()
-    assert account == Account("k", "o", "test", "active", "", ("hear:stream",), {"rps": 5}, {})
-
-
-@pytest.mark.parametrize("body", [{"object": "list"}, {"data": {}}, ["x"], 5])
-async def test_what_is_no_list_is_a_protocol_error(body: Any) -> None:
-    async with rest(answering(200, b"5" if body == 5 else body)) as (client, _):
-        with pytest.raises(ProtocolError):
-            await client.catalog.voices()
-
-
-async def test_what_is_no_object_is_a_protocol_error() -> None:
-    async with rest(answering(200, [])) as (client, _):
-        with pytest.raises(ProtocolError):
-            await client.catalog.me()
-
-
-async def test_a_wrong_key_is_one_error() -> None:
-    async with rest(answering(401, {"error": {"code": "unauthorized", "message": "No."}})) as (client, server):
-        with pytest.raises(AuthenticationError):
-            await client.catalog.me()
-    assert len(server.requests) == 1
-
-
-# Knowledge bases
-
-DOCUMENT = {"id": "doc_1", "name": "house.md", "status": "indexed", "reason": None, "chunk_count": 3}
-BASE = {"object": "knowledgebase", "id": "kb_1", "name": "House", "documents": [DOCUMENT, "odd"]}
-
-
-async def test_knowledge_bases_are_made_filled_read_and_deleted() -> None:
-    made, listed = answering(201, BASE), answering(200, {"data": [BASE]})
-    async with rest(made, answering(202, DOCUMENT), listed, answering(200, BASE), answering(204)) as (client, server):
-        base = await client.knowledge.create("House")
-        document = await client.knowledge.add(base.id, "house.md", "# House", "text/markdown")
-        assert await client.knowledge.list() == [await client.knowledge.get("kb/1")] == [base]
-        await client.knowledge.delete(base.id)
-    assert base == KnowledgeBase("kb_1", "House", (document,))
-    assert document == KnowledgeDocument("doc_1", "house.md", "indexed", "", 3)
-    posted, added, _, got, deleted = server.requests
-    assert posted.json == {"name": "House"}
-    assert added.target == "/v1/knowledgebases/kb_1/documents"
-    assert added.json == {"name": "house.md", "text": "# House", "media_type": "text/markdown"}
-    assert got.target == "/v1/knowledgebases/kb%2F1"
-    assert (deleted.method, deleted.target) == ("DELETE", "/v1/knowledgebases/kb_1")
-
-
-@pytest.mark.parametrize("odd", ["", ".", ".."])
-async def test_what_is_no_id_is_not_sent(odd: str) -> None:
-    async with rest() as (client, server):
-        with pytest.raises(ConfigurationError, match="is not an id"):
-            await client.knowledge.get(odd)
-    assert not server.requests

@@ -6,37 +6,22 @@ Source: protocol of PyAI, section "Hear sync"; AudioPod, "OpenAI Compatibility".
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from typing import Any, Literal, cast
 
-from ..audio import AudioFormat, wav_bytes
-from ..errors import AudioError, ConfigurationError, ProtocolError
+from ..errors import ConfigurationError, ProtocolError
 from ..exchange import NOT_PYAI, Answer
-from ..http import HttpClient
 from ..options import HearOptions
 from ..protocol.hear.wire import number, text_of
+from .resource import Resource
+from .upload import Recording, upload
 
 __all__ = ["AudioRequests", "Segment", "Transcription", "TranscriptionFormat"]
 
 TranscriptionFormat = Literal["json", "text", "verbose_json", "srt", "vtt"]
 """What a transcription may come as."""
 
-LARGEST_FILE = 512 * 1024 * 1024
-"""Bytes of a recording: four hours of a WAV at 16 kHz. The service may take less, and says so."""
-
 _SWITCHES = ("numerals", "smart_format", "dictation", "drop_fillers")
-_CONTAINERS = (
-    (re.compile(rb"RIFF....WAVE", re.DOTALL), "wav", "audio/wav"),
-    (re.compile(rb"fLaC"), "flac", "audio/flac"),
-    (re.compile(rb"OggS"), "ogg", "audio/ogg"),
-    (re.compile(rb"....ftyp", re.DOTALL), "m4a", "audio/mp4"),
-    (re.compile(rb"\x1aE\xdf\xa3"), "webm", "audio/webm"),
-    (re.compile(rb"ID3|\xff[\xe2-\xff]"), "mp3", "audio/mpeg"),
-)
-_REMEDY = "Expected wav, mp3, m4a, flac or ogg; for headerless pcm give rate="
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +48,14 @@ class Transcription:
     request_id: str | None = None
 
 
-class AudioRequests:
-    """Sends recordings to one endpoint."""
+class AudioRequests(Resource):
+    """Recordings to text: never sent again after a failure, because each may be billed."""
 
-    def __init__(self, http: HttpClient) -> None:
-        self._http = http
-        self._provider = http.endpoint.provider
+    feature = "hear"
 
     async def transcribe(
         self,
-        audio: str | PathLike[str] | bytes,
+        audio: Recording,
         options: HearOptions | None = None,
         *,
         rate: int | None = None,
@@ -92,11 +75,11 @@ class AudioRequests:
         fields = _options_form(options, prompt)
         self._provider.require_fields(fields, self._provider.transcription_fields)
         fields |= {"model": options.model, "response_format": response_format}
-        return await self._send("/audio/transcriptions", audio, rate, fields, timeout)
+        return await self._transcribe("/audio/transcriptions", audio, rate, fields, timeout)
 
     async def translate(
         self,
-        audio: str | PathLike[str] | bytes,
+        audio: Recording,
         *,
         rate: int | None = None,
         model: str = "pyai-hear",
@@ -109,12 +92,12 @@ class AudioRequests:
         fields = {"prompt": prompt} if prompt else {}
         self._provider.require_fields(fields, self._provider.transcription_fields)
         fields |= {"model": model, "response_format": response_format}
-        return await self._send("/audio/translations", audio, rate, fields, timeout)
+        return await self._transcribe("/audio/translations", audio, rate, fields, timeout)
 
-    async def _send(
-        self, path: str, audio: str | PathLike[str] | bytes, rate: int | None, fields: dict[str, str], timeout: float
+    async def _transcribe(
+        self, path: str, audio: Recording, rate: int | None, fields: dict[str, str], timeout: float
     ) -> Transcription:
-        file = await asyncio.to_thread(_upload, audio, rate)
+        file = await asyncio.to_thread(upload, audio, rate)
         answer = await self._http.upload(path, fields, "file", file, timeout)
         return _transcription(answer, fields["response_format"])
 
@@ -132,65 +115,6 @@ def _options_form(options: HearOptions, prompt: str | None) -> dict[str, str]:
     form = {name: str(value).lower() for name, value in switches.items() if value is not None}
     words = {"language": options.language, "vocabulary": ",".join(options.vocabulary), "prompt": prompt}
     return form | {name: value for name, value in words.items() if value}
-
-
-def _upload(audio: str | PathLike[str] | bytes, rate: int | None) -> tuple[str, bytes, str]:
-    if rate is not None:
-        return "audio.wav", wav_bytes(_pcm(audio, rate), AudioFormat(rate)), "audio/wav"
-    if isinstance(audio, bytes):
-        extension, media_type = _container("the audio", audio)
-        return f"audio.{extension}", audio, media_type
-    path = Path(audio)
-    data = _read(path)
-    return _clean_name(path.name), data, _container(str(path), data)[1]
-
-
-def _pcm(audio: str | PathLike[str] | bytes, rate: int) -> bytes:
-    if not isinstance(audio, bytes):
-        raise AudioError("rate: only for pcm bytes; a file says its own rate", code="invalid_option")
-    if not 8000 <= rate <= 48000:
-        raise AudioError(f"rate: {rate} is not within 8000 to 48000", code="invalid_option")
-    if not audio or len(audio) % 2:
-        fault = "is empty" if not audio else f"has an odd number of bytes ({len(audio)})"
-        raise AudioError(f"The pcm {fault}", code="invalid_audio", hint="Expected whole 16-bit samples, mono")
-    return audio
-
-
-def _read(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= LARGEST_FILE else b""
-    except (OSError, ValueError) as error:
-        fault = getattr(error, "strerror", None) or str(error)
-    else:
-        if size <= LARGEST_FILE:
-            return data
-        fault = f"larger than {LARGEST_FILE >> 20} MB, send it in parts"
-    raise AudioError(f"Cannot send {path}: {fault}", code="invalid_audio")
-
-
-def _container(name: str, data: bytes) -> tuple[str, str]:
-    """Return (extension, media type) of a file. Raises AudioError if it is empty, unknown, or a WAV cut short."""
-    if not data:
-        raise AudioError(f"{name} is empty", code="invalid_audio", hint="Record or copy it again")
-    for pattern, extension, media_type in _CONTAINERS:
-        if pattern.match(data):
-            _check_whole(name, data, extension)
-            return extension, media_type
-    raise AudioError(f"{name} is not an audio file that can be sent", code="invalid_audio", hint=_REMEDY)
-
-
-def _check_whole(name: str, data: bytes, extension: str) -> None:
-    if extension != "wav":
-        return
-    size = int.from_bytes(data[4:8], "little")
-    unknown = size in (0, 0xFFFFFFFF)  # written by programs that stream
-    if len(data) <= 44 or not unknown and len(data) < size:
-        raise AudioError(f"{name} is cut short: it says {size + 8} bytes and has {len(data)}", code="invalid_audio")
-
-
-def _clean_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
 
 
 def _transcription(answer: Answer, response_format: str) -> Transcription:
