@@ -2,7 +2,7 @@
 
 Above: knowledge endpoints, tools and callbacks. Such an address is an attempt to reach what only this machine can
 reach, until shown otherwise: https only, every resolved address must be public, the connection goes to the very
-address that was checked, no redirect is followed, no proxy is asked, the answer is bounded, and all of it has a deadline.
+address that was checked, no redirect is followed, no proxy is asked, the answer is bounded and has a deadline.
 """
 
 from __future__ import annotations
