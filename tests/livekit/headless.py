@@ -41,6 +41,7 @@ class Loudspeaker(io.AudioOutput):
         super().__init__(label="loudspeaker", capabilities=io.AudioOutputCapabilities(pause=False))
         self.slow = False
         self.pcm = bytearray()
+        self.rates: set[int] = set()
         self.playing = asyncio.Event()
         self.played = asyncio.Event()
         self._seconds = 0.0
@@ -51,6 +52,7 @@ class Loudspeaker(io.AudioOutput):
             self.on_playback_started(created_at=time.time())
             self.playing.set()
         self.pcm += frame.data.tobytes()
+        self.rates.add(frame.sample_rate)
         self._seconds += frame.duration
 
     def flush(self) -> None:

@@ -19,6 +19,8 @@ __all__ = ["AgentDescription"]
 
 _LONGEST_NOTES = 6_000
 """Characters."""
+_OF_LIVEKIT = "lk."
+"""How the ids of messages begin in which LiveKit keeps instructions."""
 _PREAMBLE = "What you also know, from before this call or besides it, the newest last:"
 _SPEAKERS = {"user": "Caller", "assistant": "You"}
 
@@ -56,8 +58,8 @@ class AgentDescription:
     def _notes(self, room: int) -> list[str]:
         room = min(room, _LONGEST_NOTES)
         lines: deque[str] = deque()
-        for message in reversed(self.chat.copy(exclude_instructions=True).messages()):
-            if message.id.startswith(self._name) or not message.text_content:
+        for message in reversed(self.chat.messages()):
+            if message.id.startswith((self._name, _OF_LIVEKIT)) or not message.text_content:
                 continue
             line = f"{_SPEAKERS.get(message.role, 'Note')}: {message.text_content}"
             room -= len(line) + 1

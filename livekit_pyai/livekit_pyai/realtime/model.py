@@ -79,7 +79,7 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
 
     Events (:data:`~.notices.OmniNotice`), of all sessions: ``transfer``, ``send_digits``, ``hold``, ``collect`` and
     ``hang_up`` ask for something that the program does; ``digits``, ``idle``, ``knowledge``, ``call_started``,
-    ``configured``, ``reply_truncated``, ``service_event`` and ``call_ended`` only tell.
+    ``configured``, ``turn_began``, ``reply_truncated``, ``service_event`` and ``call_ended`` only tell.
     """
 
     def __init__(
@@ -116,6 +116,7 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
         self.link = link
         """Time-outs; None: the usual ones."""
         self.endpoint.provider.require("omni")
+        self._owner: weakref.ref[AgentSession[Any]] | None = None
         self._sessions: weakref.WeakSet[RealtimeSession] = weakref.WeakSet()
         self._calls: weakref.WeakKeyDictionary[AgentSession[Any], weakref.ref[RealtimeSession]] = (
             weakref.WeakKeyDictionary()
@@ -135,7 +136,19 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
         """Open a call; it is dialled when its instructions and tools are known. Omni always decides the turns."""
         session = RealtimeSession(self)
         self._sessions.add(session)
+        owner = self._owner() if self._owner is not None else None
+        if owner is not None:
+            session.follow(owner)
         return session
+
+    def follow(self, session: AgentSession[Any]) -> None:
+        """Read the results of tools from this session as soon as they are there.
+
+        Needed only inside a RealtimeModelFallbackAdapter, for one session: without the adapter, each call finds its own.
+        """
+        self._owner = weakref.ref(session)
+        for each in list(self._sessions):
+            each.follow(session)
 
     def note(self, owner: AgentSession[Any], session: RealtimeSession) -> None:
         """Say so when a conversation dials a second call: it is billed, and remembers nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pyai_voice.omni_events import (
+    AgentTurnBegan,
     CallEnded,
     CallStarted,
     CollectRequested,
@@ -26,6 +27,7 @@ __all__ = ["OmniNotice", "notice_of"]
 OmniNotice = Literal[
     "call_started",
     "configured",
+    "turn_began",
     "transfer",
     "send_digits",
     "hold",
@@ -43,6 +45,7 @@ OmniNotice = Literal[
 _NOTICES: dict[type[OmniEvent], OmniNotice] = {
     CallStarted: "call_started",
     Configured: "configured",
+    AgentTurnBegan: "turn_began",
     TransferRequested: "transfer",
     DigitsRequested: "send_digits",
     HoldRequested: "hold",

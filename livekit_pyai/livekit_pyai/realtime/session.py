@@ -178,10 +178,7 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         return super().on(event, callback)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - LiveKit
 
     def follow(self, session: AgentSession[Any]) -> None:
-        """Read the results of tools from this session as soon as they are there.
-
-        Needed only where the model is inside a RealtimeModelFallbackAdapter: else it finds its session itself.
-        """
+        """Read the results of tools from this session as soon as they are there."""
         self._follows = session
         self._desk.follow(session)
         self._model.note(session, self)
