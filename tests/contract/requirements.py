@@ -555,4 +555,9 @@ REQUIREMENTS = (
         "A session token lives at most 600 s and opens one session, for the pages it names.",
         ("server/test_agents.py::test_a_session_token_opens_one_session_of_its_page",),
     ),
+    Requirement(
+        "J-02",
+        "The same Idempotency-Key with the same body gets the first answer again, with another body a conflict.",
+        ("server/test_jobs.py::test_the_same_idempotency_key_gets_the_same_job_and_another_body_a_conflict",),
+    ),
 )

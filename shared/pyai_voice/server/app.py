@@ -16,7 +16,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ..errors import service_error
+from .amd.stream import amd_stream
 from .auth import KeyRing
+from .callbacks import Callbacks
 from .catalog import models, openrouter_models, voice, voices
 from .hear import HearSession, hear_stream
 from .identity import sandbox_keys
@@ -25,6 +27,7 @@ from .limits import Patience, RequestId, Slots
 from .operations import routes
 from .refusals import error_response, handlers, unknown_route
 from .resources import OPERATIONS
+from .resources.jobs import result_route
 from .settings import Settings
 from .speech import speech
 from .transcriptions import transcriptions, translations
@@ -32,6 +35,7 @@ from .transcriptions import transcriptions, translations
 if TYPE_CHECKING:
     from .engines.load import Engines
     from .knowledge.facade import Knowledge
+    from .outbound import Outbound
     from .state import State
 
 __all__ = ["create_app"]
@@ -41,14 +45,15 @@ def create_app(
     engines: Engines,
     knowledge: Knowledge,
     stores: State,
+    outbound: Outbound,
     settings: Settings | None = None,
     middleware: Sequence[Middleware] = (),
 ) -> Starlette:
-    """Build the application; engines, knowledge and stores stay the caller's to close.
+    """Build the application; engines, knowledge, stores and outbound stay the caller's to close.
 
-    Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``keys`` (a KeyRing), ``streams`` and
-    ``requests`` (Slots), ``sessions``, the open Hear streams, and ``abort``, which resets the connection of a client's
-    address.
+    Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``, ``keys`` (a
+    KeyRing), ``streams`` and ``requests`` (Slots), ``sessions``, the open Hear streams, and ``abort``, which resets the
+    connection of a client's address; ``transcribing``, the worker of the jobs, is put there when the server runs.
     """
     settings = settings or Settings()
     app = Starlette(
@@ -60,6 +65,8 @@ def create_app(
     app.state.engines = engines
     app.state.knowledge = knowledge
     app.state.stores = stores
+    app.state.outbound = outbound
+    app.state.callbacks = Callbacks(outbound, stores.signing)
     app.state.keys = KeyRing(settings.data)
     app.state.streams = Slots(settings.max_streams, "streams")
     app.state.requests = Slots(settings.max_requests, "requests")
@@ -86,6 +93,9 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
         *knowledge_routes.routes,
         *routes(OPERATIONS),
+        result_route,
+        WebSocketRoute("/v1/amd/stream", amd_stream),
+        Route("/v1/amd/stream", _upgrade_required),
         WebSocketRoute("/{path:path}", _no_such_stream),
     ]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .state import State
     from .state.collection import Page
 
-__all__ = ["Asked", "Body", "Deleted", "Listed", "Operation", "PageQuery", "Query", "routes", "validation_refusal"]
+__all__ = ["Asked", "Body", "Deleted", "Listed", "Operation", "PageQuery", "Query", "routes", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
 Entry = TypeVar("Entry", bound=BaseModel)
@@ -81,6 +81,7 @@ class Asked:
         """Whose records this request may see."""
         self.settings: Settings = request.app.state.settings
         self.stores: State = request.app.state.stores
+        self._raw: bytes | None = None
 
     def path(self, name: str) -> str:
         """Return a part of the path."""
@@ -88,24 +89,30 @@ class Asked:
 
     def query(self, model: type[Model]) -> Model:
         """Return the query. Raises RequestError naming the parameter that is wrong."""
-        return _checked(lambda: model.model_validate(dict(self.request.query_params)))
+        return validated(lambda: model.model_validate(dict(self.request.query_params)))
+
+    async def raw(self) -> bytes:
+        """Return the body as it came. Raises RequestError ``payload_too_large``."""
+        if self._raw is None:
+            self._raw = await limited(self.request, self.settings.max_body).body()
+        return self._raw
 
     async def body(self, model: type[Model]) -> Model:
         """Return the JSON body. Raises RequestError naming the field that is wrong, or ``payload_too_large``."""
-        body = await limited(self.request, self.settings.max_body).body()
-        return _checked(lambda: model.model_validate_json(body))
+        body = await self.raw()
+        return validated(lambda: model.model_validate_json(body))
 
 
-def _checked(read: Callable[[], Model]) -> Model:
+def validated(read: Callable[[], Model]) -> Model:
+    """Return what ``read`` returns. Raises RequestError naming the field that is wrong."""
     try:
         return read()
     except ValidationError as error:
-        refusal = validation_refusal(error)
+        refusal = _refusal(error)
     raise refusal
 
 
-def validation_refusal(error: ValidationError) -> ServiceError:
-    """Return the refusal that names what is wrong first."""
+def _refusal(error: ValidationError) -> ServiceError:
     fault = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(map(str, fault["loc"]))[:100]
     said = fault["msg"].removeprefix("Value error, ")
@@ -153,7 +160,7 @@ class _Resource:
         try:
             answer = await operation.run(asked)
         except ValidationError as error:  # a record that cannot be, such as recordings without a consent line
-            refusal = validation_refusal(error)
+            refusal = _refusal(error)
         else:
             return answer if isinstance(answer, Response) else _json(answer, operation.status)
         raise refusal

@@ -20,8 +20,10 @@ from ..redact import SecretFilter
 from .app import create_app
 from .hear import HearSession
 from .knowledge.facade import Knowledge
+from .outbound import Outbound
 from .settings import Settings
 from .state import State
+from .transcribing import Transcribing
 
 if TYPE_CHECKING:
     from .engines.load import Engines
@@ -124,9 +126,12 @@ async def running(
     async with (
         aclosing(await Knowledge.open(settings.knowledge or settings.data)) as knowledge,
         aclosing(await State.open(settings.data)) as stores,
+        aclosing(Outbound(loopback=settings.outbound_loopback)) as outbound,
     ):
-        app = create_app(engines, knowledge, stores, settings, middleware)
-        async with serving(app, settings, listening or bind()) as (server, base_url):
+        app = create_app(engines, knowledge, stores, outbound, settings, middleware)
+        jobs = Transcribing(stores.jobs, engines, outbound, app.state.callbacks, settings)
+        async with aclosing(jobs), serving(app, settings, listening or bind()) as (server, base_url):
+            app.state.transcribing = jobs
             running_server = Running(app, server, base_url)
             app.state.abort = running_server.abort
             yield running_server

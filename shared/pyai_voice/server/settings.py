@@ -36,6 +36,8 @@ class Settings:
     """Characters of a speech request."""
     sandbox_cap: int = 1000
     """Units a day of a sandbox key: one for each transcription, speech, job, stream or session."""
+    outbound_loopback: bool = False
+    """Callbacks, tools and knowledge endpoints may be on this machine, also without TLS; for tests."""
     send_stall: float = 10.0
     """Seconds after which a client that reads nothing is cut off."""
     receive_stall: float = 30.0

@@ -22,6 +22,7 @@ from .decode import decode
 from .engines.transcribe import Segment, transcribe
 from .engines.words import TextOptions
 from .limits import limited
+from .subtitles import srt, vtt
 
 if TYPE_CHECKING:
     from .engines.load import Engines
@@ -132,21 +133,11 @@ def _verbose(segments: list[Segment], duration: float, task: str) -> Response:
 
 
 def _srt(segments: list[Segment], duration: float, task: str) -> Response:
-    cues = [
-        f"{number}\n{_clock(each.start, ',')} --> {_clock(each.end, ',')}\n{each.text}\n"
-        for number, each in enumerate(segments, 1)
-    ]
-    return PlainTextResponse("\n".join(cues), media_type="application/x-subrip")
+    return PlainTextResponse(srt(segments), media_type="application/x-subrip")
 
 
 def _vtt(segments: list[Segment], duration: float, task: str) -> Response:
-    cues = [f"{_clock(each.start, '.')} --> {_clock(each.end, '.')}\n{each.text}\n" for each in segments]
-    return PlainTextResponse("\n".join(["WEBVTT\n", *cues]), media_type="text/vtt")
-
-
-def _clock(seconds: float, mark: str) -> str:
-    minutes, milliseconds = divmod(round(1000 * seconds), 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}{mark}{milliseconds % 1000:03}"
+    return PlainTextResponse(vtt(segments), media_type="text/vtt")
 
 
 _FORMATS = {"json": _json, "text": _plain, "verbose_json": _verbose, "srt": _srt, "vtt": _vtt}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import identity
 from ..operations import Operation
-from . import agents, amd, calls, sessions, tools, webhooks
+from . import agents, amd, calls, jobs, sessions, tools, webhooks
 
 __all__ = ["OPERATIONS"]
 
@@ -15,5 +15,6 @@ OPERATIONS: list[Operation] = [
     *sessions.operations,
     *calls.operations,
     *amd.operations,
+    *jobs.operations,
     *webhooks.operations,
 ]

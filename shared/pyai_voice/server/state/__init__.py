@@ -13,6 +13,7 @@ from .agents import Agents
 from .amd import Amd
 from .calls import Calls
 from .database import Database
+from .jobs import Jobs
 from .signing import Signing
 from .tokens import SessionTokens
 from .tools import Tools
@@ -31,6 +32,7 @@ class State:
         self.tokens = SessionTokens(database)
         self.calls = Calls(database)
         self.amd = Amd(database)
+        self.jobs = Jobs(database)
         self.signing = Signing(database)
         self.usage = Usage(database)
 

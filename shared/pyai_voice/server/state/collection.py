@@ -91,6 +91,12 @@ class Collection(Generic[Entry]):
             raise self._missing(identifier)
         return row[0] or b""
 
+    async def forget_data(self, organisation: str, identifier: str) -> None:
+        """Delete the bytes beside a record."""
+        where = (self._kind, organisation, identifier)
+        query = "UPDATE records SET data = NULL WHERE kind = ? AND organisation = ? AND id = ?"
+        await self._database.run(lambda connection: connection.execute(query, where))
+
     async def page(self, organisation: str, limit: int = 20, cursor: str | None = None, **equal: str) -> Page[Entry]:
         """Return a part of the list whose fields have these values. Raises RequestError for a cursor that is none."""
         before = _read_cursor(cursor)
@@ -109,7 +115,7 @@ class Collection(Generic[Entry]):
         )
         return [self._entry.model_validate_json(body) for (body,) in rows]
 
-    async def everywhere(self, **equal: str) -> list[tuple[str, str, Entry]]:
+    async def everywhere(self, **equal: str | bool) -> list[tuple[str, str, Entry]]:
         """Return organisation, id and record of those whose fields have these values, of all organisations."""
         conditions = "".join(f" AND json_extract(body, '$.{name}') = ?" for name in equal)
         query = f"SELECT organisation, id, body FROM records WHERE kind = ?{conditions} ORDER BY number"

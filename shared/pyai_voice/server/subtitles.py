@@ -1,0 +1,29 @@
+"""Subtitles: segments as SubRip and WebVTT files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .engines.transcribe import Segment
+
+__all__ = ["srt", "vtt"]
+
+
+def srt(segments: Sequence[Segment]) -> str:
+    """Return a SubRip file."""
+    cues = [
+        f"{number}\n{_clock(each.start, ',')} --> {_clock(each.end, ',')}\n{each.text}\n"
+        for number, each in enumerate(segments, 1)
+    ]
+    return "\n".join(cues)
+
+
+def vtt(segments: Sequence[Segment]) -> str:
+    """Return a WebVTT file."""
+    cues = [f"{_clock(each.start, '.')} --> {_clock(each.end, '.')}\n{each.text}\n" for each in segments]
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def _clock(seconds: float, mark: str) -> str:
+    minutes, milliseconds = divmod(round(1000 * seconds), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}{mark}{milliseconds % 1000:03}"
