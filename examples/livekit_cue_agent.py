@@ -53,7 +53,7 @@ def show(event: ConversationItemAddedEvent) -> None:
     if isinstance(event.item, ChatMessage) and event.item.role == "assistant":
         print(event.item.text_content)
         for cited in event.item.extra.get("citations", []):
-            print(f"  [{cited['number']}] {cited['score']:.2f}  {cited['content'][:70]}")
+            print(f"  [{cited['number']}] {cited['score']:.2f}  {' '.join(cited['content'].split())[:70]}")
 
 
 @server.rtc_session()

@@ -59,7 +59,7 @@ def build(transport: BaseTransport) -> PipelineWorker:
 async def show(_grounding: PyAIGroundingProcessor, passages: Sequence[Passage]) -> None:
     """Print what the model was given."""
     for number, passage in enumerate(passages, 1):
-        print(f"[{number}] {passage.score:.2f}  {passage.content[:70]}")
+        print(f"[{number}] {passage.score:.2f}  {' '.join(passage.content.split())[:70]}")
 
 
 async def bot(arguments: RunnerArguments) -> None:

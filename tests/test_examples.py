@@ -1,4 +1,4 @@
-"""The two example bots, called for real: their framework, our adapters, the local server with its engines, a brain."""
+"""The example bots, called for real: their framework, our adapters, the local server with its engines, a brain."""
 
 from __future__ import annotations
 
@@ -6,25 +6,31 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
-from demo.bots import BOTS
-from demo.call import CALLER, Call, Exchange
+from demo.bots import BOTS, Connect
+from demo.call import CALLER, Call, Exchange, Line
 from demo.caller import line_of
+from demo.house import teach
 from demo.servers import Services, services
+from pyai_voice.client import Client
 from pyai_voice.options import Endpoint, SpeakOptions
 from pyai_voice.speak import SpeakClient
 from tests.frameworks import frameworks_leave_http_clients_open, import_quietly
 
 __all__ = ["frameworks_leave_http_clients_open"]
 
-import_quietly("examples.pipecat_bot", "examples.livekit_agent")
+import_quietly(
+    *(f"examples.{name}" for name in ("pipecat_bot", "livekit_agent", "pipecat_cue_bot", "livekit_cue_agent"))
+)
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 LONGEST = 80
 SAID = "I would like a large cappuccino, please."
+ASKED = "When do you open on Sundays?"
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # Pipecat's OpenAI service never closes its client
@@ -42,18 +48,58 @@ async def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerat
 
 @pytest.mark.parametrize("framework", BOTS)
 async def test_a_bot_greets_hears_an_order_and_repeats_it(local: Services, framework: str) -> None:
-    async with SpeakClient(Endpoint.from_env()) as client:
-        pcm = await client.speak(SAID, SpeakOptions(sample_rate=CALLER.rate))
+    line = await read_out(SAID)
     transcript: list[str] = []
     call = Call(lambda who, text: transcript.append(f"{who}: {text}"))
     async with asyncio.timeout(60), BOTS[framework](call):
         greeting = await call.greeting()
-        exchange = await call.say(line_of(pcm, CALLER, SAID))
+        exchange = await call.say(line)
     assert local.offline
     assert " ".join(greeting.reply) == "Hello! What can I get you?"
     assert "cappuccino" in " ".join(exchange.heard).lower(), transcript
     assert "large cappuccino" in " ".join(exchange.reply), transcript
     check(exchange)
+
+
+async def read_out(text: str) -> Line:
+    """Return a line that a voice of Speak reads."""
+    async with SpeakClient(Endpoint.from_env()) as client:
+        pcm = await client.speak(text, SpeakOptions(sample_rate=CALLER.rate))
+    return line_of(pcm, CALLER, text)
+
+
+def pipecat_cue(call: Call) -> AbstractAsyncContextManager[None]:
+    from demo.headless.pipecat import call_bot
+    from examples.pipecat_cue_bot import build
+
+    return call_bot(call, build)
+
+
+def livekit_cue(call: Call) -> AbstractAsyncContextManager[None]:
+    from demo.headless.livekit import call_agent
+    from examples.livekit_cue_agent import Host, build
+
+    return call_agent(call, build(), Host())
+
+
+@pytest.mark.usefixtures("local")
+@pytest.mark.parametrize("connect", [pipecat_cue, livekit_cue])
+async def test_a_bot_answers_from_a_knowledge_base_and_keeps_its_history_clean(
+    connect: Connect, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Client(Endpoint.from_env()) as client:
+        await teach(client)
+    line = await read_out(ASKED)
+    call = Call(lambda who, text: None)
+    async with asyncio.timeout(60), connect(call):
+        await call.greeting()
+        exchange = await call.say(line)
+    check(exchange)
+    assert exchange.requests == 1
+    assert "two in the afternoon" in " ".join(exchange.reply), exchange.heard
+    assert "[1] 0." in capsys.readouterr().out
+    assert call.passages
+    assert not any(passage in message for passage in call.passages for message in call.history)
 
 
 def check(exchange: Exchange) -> None:
@@ -65,7 +111,7 @@ def check(exchange: Exchange) -> None:
     assert any(exchange.audio)
 
 
-@pytest.mark.parametrize("name", ["pipecat_bot.py", "livekit_agent.py"])
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_an_example_is_short_enough_to_start_from(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= LONGEST
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.frameworks import frameworks_leave_http_clients_open, import_quietly
@@ -37,8 +35,3 @@ async def test_the_example_of_a_grounded_bot_builds_what_it_says(monkeypatch: py
         monkeypatch.setenv(name, value)
     worker = pipecat_cue_bot.build(Line())
     assert isinstance(worker, PipelineWorker)
-
-
-def test_the_example_is_short_enough_to_start_from() -> None:
-    example = Path(__file__).resolve().parents[2] / "examples" / "pipecat_cue_bot.py"
-    assert len(example.read_text(encoding="utf-8").splitlines()) <= 80
