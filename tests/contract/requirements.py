@@ -560,4 +560,14 @@ REQUIREMENTS = (
         "The same Idempotency-Key with the same body gets the first answer again, with another body a conflict.",
         ("server/test_jobs.py::test_the_same_idempotency_key_gets_the_same_job_and_another_body_a_conflict",),
     ),
+    Requirement(
+        "M-01",
+        "A server speaks Twilio's start, media and stop, takes key and options from customParameters, and decides once.",
+        ("server/test_amd_stream.py::test_twilio_is_told_once_who_has_answered",),
+    ),
+    Requirement(
+        "M-02",
+        "With decision_timeout_ms an inconclusive call is unknown by the rule decision_timeout.",
+        ("server/test_amd_stream.py::test_an_inconclusive_call_is_unknown_at_its_time",),
+    ),
 )
