@@ -24,7 +24,7 @@ from ..protocol.hear.wire import KEY_SUBPROTOCOL
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = ["Key", "KeyRing", "authorize", "credentials", "spend"]
+__all__ = ["REALTIME_PATH", "Key", "KeyRing", "authorize", "credentials", "spend"]
 
 SANDBOX_DAYS = 7
 MOST_KEYS = 200
@@ -40,6 +40,9 @@ _SANDBOX_SCOPES = (
 )
 LOCAL = "org_local"
 """The organisation of every key that is not made for another one."""
+REALTIME_PATH = "/v1/realtime"
+_OPENAI_SUBPROTOCOL = "openai-insecure-api-key."
+"""Prefix of the subprotocol that carries the key, as OpenAI has it."""
 _FAMILY_ALIASES = {"voice": "speak"}
 
 
@@ -160,15 +163,22 @@ def _digest(secret: str) -> bytes:
 
 
 def credentials(connection: HTTPConnection) -> set[str]:
-    """Return every key that a request carries: bearer, ``x-api-key``, subprotocol, ``?api_key=``."""
+    """Return every key that a request carries: bearer, ``x-api-key``, subprotocol, ``?api_key=``.
+
+    On ``/v1/realtime`` also the subprotocol that OpenAI's clients in a browser offer, and ``?access_token=``.
+    """
     found = set(connection.headers.getlist("x-api-key")) | set(connection.query_params.getlist("api_key"))
+    prefixes = [KEY_SUBPROTOCOL]
+    if connection.scope["path"] == REALTIME_PATH:
+        found.update(connection.query_params.getlist("access_token"))
+        prefixes.append(_OPENAI_SUBPROTOCOL)
     for header in connection.headers.getlist("authorization"):
         scheme, _, value = header.partition(" ")
         if scheme.lower() == "bearer":
             found.add(value.strip())
     for header in connection.headers.getlist("sec-websocket-protocol"):
-        offered = (each.strip() for each in header.split(","))
-        found.update(each.removeprefix(KEY_SUBPROTOCOL) for each in offered if each.startswith(KEY_SUBPROTOCOL))
+        offered = [each.strip() for each in header.split(",")]
+        found.update(each.removeprefix(prefix) for prefix in prefixes for each in offered if each.startswith(prefix))
     return found - {""}
 
 

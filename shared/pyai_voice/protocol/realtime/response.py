@@ -2,13 +2,13 @@
 
 Above: :mod:`.server`. ``response.created``; for each item ``output_item.added``, ``conversation.item.added``, its parts
 and their deltas, ``output_item.done``, ``conversation.item.done``; ``response.done``. An item is closed whether or not
-it was finished, so that a client that waits for the end of one is never left waiting.
+it was finished, so that a client that waits for the end of one is never left waiting. A function is called at once,
+beside a message that is still being said.
 """
 
 from __future__ import annotations
 
 import base64
-import itertools
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
@@ -48,30 +48,30 @@ class Response:
         self._conversation_id = conversation_id
         self._metadata = metadata
         self._output: list[Item] = []
-        self._open = False
-        """Whether the last item of the output is a message that goes on."""
+        self._message: Item | None = None
+        """What is being said."""
         self._emit("response.created", response=self._wire("in_progress", None))
 
     # What is said
 
     def words(self, text: str) -> None:
         """Say words; those of speech come before their audio."""
-        self._message().parts[-1].add(text)
-        self._emit(f"response.{self._words_kind}.delta", **self._place, delta=text)
+        message = self._saying()
+        message.parts[0].add(text)
+        self._emit(f"response.{self._words_kind}.delta", **self._in(message), delta=text)
 
     def audio(self, audio: bytes) -> None:
         """Say sound, in the session's output format; nothing where the response is text."""
         if self._session.speaks and audio:
-            self._message().parts[-1].seconds += self._session.audio.output.format.audio.seconds(len(audio))
-            self._emit("response.output_audio.delta", **self._place, delta=base64.b64encode(audio).decode())
+            message = self._saying()
+            message.parts[0].seconds += self._session.audio.output.format.audio.seconds(len(audio))
+            self._emit("response.output_audio.delta", **self._in(message), delta=base64.b64encode(audio).decode())
 
     def function_call(self, name: str, arguments: str) -> None:
         """Ask the client to call a function."""
-        self._close("completed")
         item = Item(self._new_id("item"), "function_call", "in_progress", call_id=self._new_id("call"), name=name)
         self._add(item)
-        call = {**self._place, "call_id": item.call_id}
-        del call["content_index"]
+        call = {**self._at(item), "item_id": item.item_id, "call_id": item.call_id}
         self._emit("response.function_call_arguments.delta", **call, delta=arguments)
         item.arguments = arguments
         self._emit("response.function_call_arguments.done", **call, name=name, arguments=arguments)
@@ -96,62 +96,53 @@ class Response:
     def _words_kind(self) -> str:
         return "output_audio_transcript" if self._session.speaks else "output_text"
 
-    @property
-    def _place(self) -> dict[str, Any]:
-        return {
-            "response_id": self.response_id,
-            "item_id": self._output[-1].item_id,
-            "output_index": len(self._output) - 1,
-            "content_index": 0,
-        }
+    def _at(self, item: Item) -> dict[str, Any]:
+        return {"response_id": self.response_id, "output_index": self._output.index(item)}
 
-    def _message(self) -> Item:
+    def _in(self, message: Item) -> dict[str, Any]:
+        return {**self._at(message), "item_id": message.item_id, "content_index": 0}
+
+    def _saying(self) -> Item:
         """Return the message that is being said, opened where none is."""
-        if not self._open:
-            item = Item(self._new_id("item"), "message", "in_progress", "assistant")
+        if self._message is None:
+            self._message = item = Item(self._new_id("item"), "message", "in_progress", "assistant")
             self._add(item)
-            self._open = True
             item.parts.append(Part("output_audio" if self._session.speaks else "output_text", ""))
-            self._emit("response.content_part.added", **self._place, part=self._part(""))
-        return self._output[-1]
+            self._emit("response.content_part.added", **self._in(item), part=self._part(""))
+        return self._message
 
     def _part(self, words: str) -> dict[str, str]:
         return {"type": "audio", "transcript": words} if self._session.speaks else {"type": "text", "text": words}
 
     def _add(self, item: Item) -> None:
         self._output.append(item)
-        place = {"response_id": self.response_id, "output_index": len(self._output) - 1}
-        self._emit("response.output_item.added", **place, item=item.wire())
+        self._emit("response.output_item.added", **self._at(item), item=item.wire())
         if self._items is not None:
             self._emit("conversation.item.added", previous_item_id=self._items.append(item), item=item.wire())
 
     def _close(self, status: Literal["completed", "incomplete"]) -> None:
         """Close the message that is being said, if any."""
-        if not self._open:
+        item, self._message = self._message, None
+        if item is None:
             return
-        self._open = False
-        item = self._output[-1]
         words = item.parts[0].text or ""
         said = {"transcript": words} if self._session.speaks else {"text": words}
         if self._session.speaks:
-            self._emit("response.output_audio.done", **self._place)
-        self._emit(f"response.{self._words_kind}.done", **self._place, **said)
-        self._emit("response.content_part.done", **self._place, part=self._part(words))
+            self._emit("response.output_audio.done", **self._in(item))
+        self._emit(f"response.{self._words_kind}.done", **self._in(item), **said)
+        self._emit("response.content_part.done", **self._in(item), part=self._part(words))
         self._finish(item, status)
 
     def _finish(self, item: Item, status: Literal["completed", "incomplete"]) -> None:
         item.status = status
-        place = {"response_id": self.response_id, "output_index": len(self._output) - 1}
-        self._emit("response.output_item.done", **place, item=item.wire())
+        self._emit("response.output_item.done", **self._at(item), item=item.wire())
         if self._items is not None:
             self._emit("conversation.item.done", previous_item_id=self._items.before(item.item_id), item=item.wire())
 
     def _cut(self, heard: float) -> None:
         """Leave in the conversation only what was heard of the speech."""
-        for part in itertools.chain.from_iterable(item.parts for item in self._output):
-            length = part.seconds
-            part.cut(min(max(heard, 0.0), length))
-            heard -= length
+        if self._message is not None:
+            self._message.parts[0].cut(max(heard, 0.0))
 
     def _wire(self, status: str, details: dict[str, Any] | None) -> dict[str, Any]:
         spoken = self._session.audio.output

@@ -116,6 +116,11 @@ class Listener:
         """The least trailing silence that ends an utterance, in milliseconds."""
         return round(1000 * self._shortest)
 
+    @property
+    def position(self) -> float:
+        """Seconds of audio that were heard so far: what was fed faster than real time waits its turn."""
+        return self._segmenter.position / self._segmenter.rate
+
     async def set_endpointing(self, seconds: float | None) -> None:
         """Change the trailing silence after the audio fed so far; None as in :class:`ListenerOptions`."""
         await self._send(_Endpointing(seconds))

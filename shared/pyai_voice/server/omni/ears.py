@@ -70,7 +70,17 @@ Heard = VoiceBegan | NoVoice | Said | Guess | Finished
 class Ears:
     """Hears one caller. Must be made inside a running event loop."""
 
-    def __init__(self, engines: Engines, rate: int, endpointing: float | None, *, terms: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        rate: int,
+        endpointing: float | None,
+        *,
+        found: bool = True,
+        terms: tuple[str, ...] = (),
+    ) -> None:
+        """``found`` says whether ends of turns are found, by this silence; ``terms`` are words to listen for."""
+        endpointing = endpointing if found else _NEVER
         options = ListenerOptions(rate, endpointing, text=TextOptions(vocabulary=engines.vocabulary(terms)))
         self._listener = Listener(engines.recognizer, engines.new_detector(), options, engines.end_of_turn)
         self._watch = VoiceWatch(engines.new_detector(), rate)
@@ -109,7 +119,7 @@ class Ears:
         if self._watch.feed(pcm) and not self._open:
             self._open = True
             heard.append(VoiceBegan(self._watch.began))
-        if self._open and not self._worded and self._watch.quiet >= _NOISE:
+        if self._open and not self._worded and self._listener.position - self._watch.voiced_to >= _NOISE:
             self._close()
             heard.append(NoVoice(self._watch.voiced_to))
         heard += self._guess(self._predictor.hear(self._watch.position, self._watch.voiced_to))

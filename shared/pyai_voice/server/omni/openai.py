@@ -39,11 +39,19 @@ from .mind import PassageSource
 from .openai_sound import SPOKEN_RATE, Encoder, decode
 from .openai_words import LONGEST_SESSION, abilities_of, agent_of, habits_of, messages_of
 
-__all__ = ["RealtimeSession"]
+__all__ = ["RealtimeSession", "receive"]
 
 _log = logging.getLogger(__name__)
 
 _GOING_AWAY, _ENGINE_FAILED = 1001, 1011
+
+
+async def receive(websocket: WebSocket) -> Message:
+    """Return the next message. Raises WebSocketDisconnect."""
+    message = await websocket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    return message["text"] if message.get("text") is not None else message["bytes"]
 
 
 @dataclass(slots=True)
@@ -120,17 +128,11 @@ class RealtimeSession:
     async def _read(self, first: Message | None) -> None:
         self._machine.open()
         await self._flush()
-        message = first if first is not None else await self._receive()
-        while message is not None:
+        while True:
+            message = await receive(self._websocket) if first is None else first
+            first = None
             await self._obey(self._machine.receive(message))
             await self._flush()
-            message = await self._receive()
-
-    async def _receive(self) -> Message | None:
-        message = await self._websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            return None
-        return message["text"] if message.get("text") is not None else message["bytes"]
 
     async def _obey(self, calls: list[RealtimeCall]) -> None:
         for call in calls:

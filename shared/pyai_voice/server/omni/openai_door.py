@@ -7,20 +7,17 @@ for ``session.created`` is not kept waiting for long.
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.websockets import WebSocket
 
 from ...errors import service_error
-from ...protocol.hear.wire import KEY_SUBPROTOCOL, MARKER, Message
+from ...protocol.hear.wire import KEY_SUBPROTOCOL, MARKER
 from ..auth import Key
+from ..refusals import unknown_route
 from ..resources.sessions import admit
-from .openai import RealtimeSession, receive
+from .openai import RealtimeSession
 
 __all__ = ["realtime"]
 
-_PATIENCE = 0.1
-"""Seconds for a first message before the server speaks first."""
 _NATIVE_QUERY = frozenset({"format", "rate", "session_label", "agent_id", "agent"})
 _SUBPROTOCOL = "realtime"
 _BETA_HEADER, _BETA_SUBPROTOCOL = "realtime=v1", "openai-beta.realtime-v1"
@@ -32,7 +29,7 @@ MODEL = "pyai-omni-realtime"
 async def realtime(websocket: WebSocket) -> None:
     """Serve ``/v1/realtime``; a refusal is raised before the upgrade."""
     if _is_native(websocket):
-        raise NotImplementedError
+        raise unknown_route(websocket.scope["path"])
     for name, reason in _UNSUPPORTED.items():
         if name in websocket.query_params:
             raise service_error(f"{name}: the local server {reason}", code="unsupported_parameter")
@@ -63,12 +60,3 @@ def _is_native(websocket: WebSocket) -> bool:
 
 def _is_beta(websocket: WebSocket) -> bool:
     return websocket.headers.get("openai-beta") == _BETA_HEADER or _BETA_SUBPROTOCOL in websocket.scope["subprotocols"]
-
-
-async def _first(websocket: WebSocket) -> Message | None:
-    """Return the first message, None where the client waits for the server's."""
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await receive(websocket)
-    except TimeoutError:
-        return None
