@@ -79,7 +79,7 @@ class OmniAgent(Connection[OmniStream], OmniOutput):
 
     async def _take_messages(self, frame: LLMMessagesAppendFrame | LLMMessagesUpdateFrame) -> None:
         """Take what an aggregator would have taken."""
-        context = self._context or LLMContext(tools=self._own_tools.tools)
+        context = self._context or LLMContext()
         if isinstance(frame, LLMMessagesAppendFrame):
             context.add_messages(frame.messages)
         else:
@@ -87,8 +87,7 @@ class OmniAgent(Connection[OmniStream], OmniOutput):
         await self._take_context(context)
 
     async def _take_tools(self, tools: Any) -> None:
-        if self._context is None:
-            self._own_tools = LLMContext(tools=tools)
+        self._own_tools = LLMContext(tools=tools)  # an aggregator has put them into its context as well
         self._sync_registered_tool_handlers(tools)
         await self._apply()
 

@@ -206,10 +206,11 @@ class OmniTranslation:
         return [*steps, *self._leave()]
 
     def _end_reply(self, rest: str) -> list[OmniStep]:
-        if not self._replying:
+        if not self._replying and not rest:
             return []
+        began: list[OmniStep] = [] if self._replying else [ReplyBegins()]
         self._replying = False
-        return [*_spoken(rest), ReplyEnds()]
+        return [*began, *_spoken(rest), ReplyEnds()]
 
     def _cut(self, *, by_us: bool) -> list[OmniStep]:
         self._spoken.begin()
