@@ -33,6 +33,7 @@ BENCHMARKS = (
     Benchmark("llm_start", "from the end of speech to the language model: frameworks' own turns and Cue's"),
     Benchmark("faults", "what drops, refusals and cut bodies cost, beside the official packages"),
     Benchmark("retrieval", "which passages are found: BM25, embeddings, and both fused", quick=()),
+    Benchmark("knowledge_speed", "how long a question to 10,000 passages takes, in both stores"),
     Benchmark("cycles", "what 200 openings and closings leave behind"),
 )
 
