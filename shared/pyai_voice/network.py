@@ -19,7 +19,6 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 
-from .addresses import public_address
 from .errors import ConfigurationError
 
 __all__ = ["connection_pool", "environment_proxy"]
@@ -35,17 +34,14 @@ _KEEP_ALIVE = 60.0
 """Seconds that an idle connection is kept: less than servers usually keep theirs, so that we close first."""
 
 
-def connection_pool(tls: SSLContext | None, proxy: str | None, *, public: bool = False) -> httpcore.AsyncConnectionPool:
-    """Return a pool of HTTP/1.1 connections; ``tls`` None: for http only; ``proxy``: an http address or None.
-
-    ``public``: it raises PermissionError for a host that is not on the public internet.
-    """
+def connection_pool(tls: SSLContext | None, proxy: str | None) -> httpcore.AsyncConnectionPool:
+    """Return a pool of HTTP/1.1 connections; ``tls`` None: for http only; ``proxy``: an http address or None."""
     limits: dict[str, Any] = {
         "ssl_context": tls,
         "max_connections": _MOST_CONNECTIONS,
         "max_keepalive_connections": _MOST_IDLE,
         "keepalive_expiry": _KEEP_ALIVE,
-        "network_backend": _Backend(public),
+        "network_backend": _Backend(),
     }
     if proxy is None:
         return httpcore.AsyncConnectionPool(**limits)
@@ -78,9 +74,6 @@ def environment_proxy(url: str) -> str | None:
 class _Backend(httpcore.AsyncNetworkBackend):
     """Plain asyncio sockets. Time-outs are the caller's."""
 
-    def __init__(self, public: bool) -> None:
-        self._public = public
-
     async def connect_tcp(
         self,
         host: str,
@@ -89,8 +82,6 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        if self._public:
-            host = await public_address(host, port)
         loop = asyncio.get_running_loop()
         racing = isinstance(loop, asyncio.BaseEventLoop) and not _is_address(host)  # uvloop does not know the word
         connect = functools.partial(loop.create_connection, _Stream, host, port)

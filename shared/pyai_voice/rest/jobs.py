@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from contextlib import aclosing
 from typing import Literal, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, OnErrorOmit, field_validator, model_validator
 
-from ..errors import ConfigurationError, ProtocolError, PyAIError, ServiceError, StalledError
-from ..foreign import fetch
+from ..errors import ConfigurationError, ProtocolError, PyAIError, ServerError, ServiceError, StalledError
+from ..exchange import Answer
+from ..outbound import Outbound
 from .pages import Pages
 from .record import Body, Record, Time, parse
 from .resource import Resource
@@ -29,6 +31,10 @@ _FINISHED = frozenset({"completed", "failed", "cancelled"})
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 15.0
 _GROWTH = 1.5
+_FETCH = 60.0
+"""Seconds for a large result."""
+_LARGEST_RESULT = 64 * 1024 * 1024
+"""Bytes."""
 
 
 class JobSettings(Body):
@@ -204,10 +210,19 @@ class JobRequests(Resource):
             return job.result
         if job.result_url is None:
             raise ProtocolError(f"Job {job_id} is completed and has no result")
-        answer = await fetch(job.result_url, local=self._http.endpoint.is_loopback())
+        answer = await self._fetch(job.result_url)
         value = answer.json()
         fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
         return parse(JobResult, fields.get("result", fields), answer)
+
+    async def _fetch(self, url: str) -> Answer:
+        """Return what is at an address of the service's choice: without the key, from a public machine."""
+        async with aclosing(Outbound(loopback=self._http.endpoint.is_loopback())) as outbound:
+            found = await outbound.request("GET", url, timeout=_FETCH, largest=_LARGEST_RESULT)
+        if found.good:
+            return Answer(found.body, found.headers.get("content-type", ""), None)
+        kind = ServerError if found.status >= 500 else ServiceError
+        raise kind("The job's result cannot be fetched", code="result_unavailable", status=found.status)
 
     async def _finished(self, job_id: str) -> Job:
         wait = _FIRST_WAIT

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pyai_voice.server.outbound import Outbound, OutboundError
+from pyai_voice.outbound import Outbound, OutboundError
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

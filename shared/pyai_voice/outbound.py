@@ -1,8 +1,9 @@
-"""Requests of this server to addresses that somebody else chose: the only place where it makes any.
+"""Requests to addresses that somebody else chose: the only place where any are made.
 
-Above: knowledge endpoints, tools and callbacks. Such an address is an attempt to reach what only this machine can
-reach, until shown otherwise: https only, every resolved address must be public, the connection goes to the very
-address that was checked, no redirect is followed, no proxy is asked, the answer is bounded and has a deadline.
+Above: the server (knowledge endpoints, tools, callbacks) and :mod:`pyai_voice.rest` (large results). Such an address is
+an attempt to reach what only this machine can reach, until shown otherwise: https only, every resolved address must be
+public, the connection goes to the very address that was checked, no redirect is followed, no proxy is asked, the answer
+is bounded and has a deadline.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpcore
 
-from ..errors import ConnectivityError
+from .errors import ConnectivityError
 
 __all__ = ["Answer", "Outbound", "OutboundError", "check_address"]
 
