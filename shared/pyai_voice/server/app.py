@@ -33,9 +33,9 @@ from .speech import speech
 from .transcriptions import transcriptions, translations
 
 if TYPE_CHECKING:
+    from ..outbound import Outbound
     from .engines.load import Engines
     from .knowledge.facade import Knowledge
-    from .outbound import Outbound
     from .state import State
 
 __all__ = ["create_app"]

@@ -10,8 +10,8 @@ import logging
 
 from pydantic import BaseModel
 
+from ..outbound import Outbound, OutboundError
 from ..webhooks import SIGNATURE_HEADER, sign_webhook
-from .outbound import Outbound, OutboundError
 from .state.signing import Signing
 
 __all__ = ["Callbacks"]

@@ -16,11 +16,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from ..errors import ConfigurationError
+from ..outbound import Outbound
 from ..redact import SecretFilter
 from .app import create_app
 from .hear import HearSession
 from .knowledge.facade import Knowledge
-from .outbound import Outbound
 from .settings import Settings
 from .state import State
 from .transcribing import Transcribing

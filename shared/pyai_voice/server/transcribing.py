@@ -11,12 +11,12 @@ from pydantic import BaseModel
 
 from ..audio import AudioFormat
 from ..errors import PyAIError, ServiceError, service_error
+from ..outbound import Outbound
 from .callbacks import Callbacks
 from .decode import decode, decode_channels
 from .engines.transcribe import Segment, transcribe
 from .engines.words import TextOptions
 from .engines.workers import EngineBusyError
-from .outbound import Outbound
 from .settings import Settings
 from .state.jobs import Job, JobOptions, JobResult, Jobs, JobSegment
 from .subtitles import srt, vtt

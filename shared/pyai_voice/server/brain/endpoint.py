@@ -14,9 +14,9 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from ...errors import ConfigurationError
+from ...outbound import OutboundError, check_address
 from ...passages import GroundingStyle, render
 from ...redact import SecretFilter, register
-from ..outbound import OutboundError, check_address
 from . import BrainError, Message, Prompt, Thought, ToolRequest
 
 __all__ = ["EndpointBrain"]

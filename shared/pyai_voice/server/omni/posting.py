@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from ...errors import ServerError
 from ...omni_options import Tool
+from ...outbound import Outbound
 from ...webhooks import SIGNATURE_HEADER, sign_webhook
-from ..outbound import Outbound
 
 __all__ = ["Poster"]
 

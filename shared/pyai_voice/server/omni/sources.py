@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from ...events import Passage
 from ...omni_options import OmniOptions
+from ...outbound import Outbound, OutboundError
 from ..grounding import Grounder
-from ..outbound import Outbound, OutboundError
 from .facts import KnowledgeQueried
 
 __all__ = ["Sources", "read_passages"]

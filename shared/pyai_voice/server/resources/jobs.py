@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...errors import service_error
+from ...outbound import OutboundError, check_address
 from ..auth import spend
 from ..catalog import HEAR_MODELS, check_model
 from ..limits import limited
 from ..operations import Asked, Listed, Operation, PageQuery, validated
-from ..outbound import OutboundError, check_address
 from ..state import State
 from ..state.jobs import Accepted, Job, JobOptions, JobResult
 from ..state.records import Address
