@@ -318,16 +318,20 @@ class PyAIOmniLLMService(OmniAgent):
         await self._announce(event)
 
     async def _announce(self, event: OmniEvent) -> None:
-        if isinstance(event, Problem):
-            await self._complain()
-            self._complaint = event.error
-            await self._complaining.set(_HOLD, self._complain)
+        if isinstance(event, Problem) and isinstance(event.error, ServiceError):
+            await self._hold(event.error)
             return
         if isinstance(event, DigitsRequested):
             await self._press_digits(event.digits)
         if name := _EVENTS.get(type(event)):
             await self._call_event_handler(name, event)
         await self._report_connection(event)
+
+    async def _hold(self, error: ServiceError) -> None:
+        """Wait a moment with what the service complains of: if it hangs up now, that was why."""
+        await self._complain()
+        self._complaint = error
+        await self._complaining.set(_HOLD, self._complain)
 
     async def _complain(self) -> None:
         """Report the complaint that waits."""
