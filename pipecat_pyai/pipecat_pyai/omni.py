@@ -37,7 +37,8 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSet
 from pipecat.transcriptions.language import Language
 from pydantic import SecretStr
 
-from pyai_voice.errors import PyAIError
+from pyai_voice.client import Client
+from pyai_voice.errors import PyAIError, ServiceError
 from pyai_voice.events import Problem
 from pyai_voice.omni_events import (
     CallEnded,
@@ -55,7 +56,7 @@ from pyai_voice.omni_events import (
     ServiceEvent,
     TransferRequested,
 )
-from pyai_voice.options import Endpoint, LinkOptions
+from pyai_voice.options import LinkOptions
 
 from ._alarm import Alarm
 from ._omni_agent import OmniAgent
@@ -125,6 +126,7 @@ class PyAIOmniLLMService(OmniAgent):
         on_mismatch: Literal["fail", "report"] = "fail",
         ends_pipeline: bool = True,
         link: LinkOptions | None = None,
+        client: Client | None = None,
         settings: PyAIOmniSettings | None = None,
         **kwargs: Any,
     ) -> None:
@@ -144,6 +146,7 @@ class PyAIOmniLLMService(OmniAgent):
             on_mismatch: When PyAI's agent is not as asked for: end the call with an error, or only report it.
             ends_pipeline: Whether the pipeline ends, after what waits to be played, when PyAI hangs up.
             link: How patient the connection is.
+            client: In the place of ``api_key`` and ``base_url``: where it calls.
             settings: What can also be changed later, with ``LLMUpdateSettingsFrame``.
             **kwargs: For LLMService.
 
@@ -158,7 +161,7 @@ class PyAIOmniLLMService(OmniAgent):
             "on_mismatch": on_mismatch,
         }
         super().__init__(
-            endpoint=Endpoint.from_env(api_key, base_url),
+            endpoint=Client.for_host(client, api_key, base_url).endpoint,
             link=link,
             ends_pipeline=ends_pipeline,
             settings=complete,
