@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyai_voice.errors import ConfigurationError
-from pyai_voice.omni_events import IdlePrompt, Interrupted, ReplyAudio, ReplyEnded, ReplyText
+from pyai_voice.omni_events import IdlePrompt, Interrupted, OmniEvent, ReplyAudio, ReplyEnded, ReplyText
 from pyai_voice.outlet import Outlet
 from pyai_voice.reply_sound import ReplySound
 from pyai_voice.slots import CallerSlots
@@ -138,10 +138,19 @@ async def test_an_interruption_takes_sound_and_words_that_were_not_read() -> Non
         ReplyAudio("r2", bytes(960), 24000),
     ):
         outlet.put(event)
-    outlet.end(None)
+    read = [await outlet.get() for _ in range(3)]
+    assert read == [IdlePrompt(), Interrupted("r1"), ReplyAudio("r2", bytes(960), 24000)]
+
+
+@pytest.mark.parametrize("last", [None, Interrupted("r1")])
+async def test_after_the_end_comes_what_waits_then_the_last_event_then_nothing(last: OmniEvent | None) -> None:
+    outlet = Outlet()
+    outlet.put(IdlePrompt())
+    outlet.end(last)
     outlet.end(IdlePrompt())
-    read = [await outlet.get() for _ in range(5)]
-    assert read == [IdlePrompt(), Interrupted("r1"), ReplyAudio("r2", bytes(960), 24000), None, None]
+    read = [await outlet.get() for _ in range(4)]
+    assert [event for event in read if event] == [IdlePrompt(), *([last] if last else [])]
+    assert read[-2:] == [None, None]
 
 
 async def test_an_outlet_is_bounded_in_events_and_in_audio() -> None:
