@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +30,10 @@ def serve(
     stt_model: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of another Moonshine model.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
-    """Serve Hear and Speak with offline engines (English).
+    """Serve Hear, Speak and Omni with offline engines (English).
+
+    Omni thinks with any OpenAI-compatible model that OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL name; without
+    them with rules, and says so: it answers from knowledge bases, calls tools and makes nothing up.
 
     When ready it prints one line to stdout, to be copied into a shell:
 
@@ -47,15 +51,17 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int, stt_model: Path | None, console: Console) -> None:
+    from ..server.brain.choose import choose_brain
     from ..server.engines.load import load_engines
     from ..server.serving import bind, on_signal, running
     from ..server.settings import prepare_folder
 
     prepare_folder(settings.data)
+    brain = choose_brain(os.environ)
     listening = bind(host, port)
     engines = await load_engines(lambda what: console.print(f"loading {what}"), speech_model=stt_model)
     try:
-        async with running(engines, settings, listening=listening) as server:
+        async with running(engines, settings, listening=listening, brain=brain) as server:
             told = on_signal()
             console.print(f"serving on {server.base_url}; Ctrl-C ends it")
             print(f"export PYAI_BASE_URL={server.base_url} PYAI_API_KEY={server.api_key}", flush=True)
@@ -63,3 +69,4 @@ async def _serve(settings: Settings, host: str, port: int, stt_model: Path | Non
             console.print("ending")
     finally:
         await engines.aclose()
+        await brain.aclose()

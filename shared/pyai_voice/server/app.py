@@ -18,12 +18,15 @@ from starlette.websockets import WebSocket
 from ..errors import service_error
 from .amd.stream import amd_stream
 from .auth import KeyRing
+from .brain.offline import OfflineBrain
 from .callbacks import Callbacks
 from .catalog import models, openrouter_models, voice, voices
 from .hear import HearSession, hear_stream
 from .identity import sandbox_keys
 from .knowledge import routes as knowledge_routes
 from .limits import Patience, RequestId, Slots
+from .omni.door import omni_call
+from .omni.native import OmniSession
 from .operations import routes
 from .refusals import error_response, handlers, unknown_route
 from .resources import OPERATIONS
@@ -52,8 +55,9 @@ def create_app(
     """Build the application; engines, knowledge, stores and outbound stay the caller's to close.
 
     Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``, ``keys`` (a
-    KeyRing), ``streams`` and ``requests`` (Slots), ``sessions``, the open Hear streams, and ``abort``, which resets the
-    connection of a client's address; ``transcribing``, the worker of the jobs, is put there when the server runs.
+    KeyRing), ``streams`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``, which thinks for Omni,
+    and ``abort``, which resets the connection of a client's address; ``transcribing``, the worker of the jobs, is put
+    there when the server runs.
     """
     settings = settings or Settings()
     app = Starlette(
@@ -70,7 +74,8 @@ def create_app(
     app.state.keys = KeyRing(settings.data)
     app.state.streams = Slots(settings.max_streams, "streams")
     app.state.requests = Slots(settings.max_requests, "requests")
-    app.state.sessions = set[HearSession]()
+    app.state.sessions = set[HearSession | OmniSession]()
+    app.state.brain = OfflineBrain()
     app.state.abort = _no_abort
     return app
 
@@ -96,6 +101,10 @@ def _routes() -> list[BaseRoute]:
         result_route,
         WebSocketRoute("/v1/amd/stream", amd_stream),
         Route("/v1/amd/stream", _upgrade_required),
+        WebSocketRoute("/v1/omni", omni_call),
+        WebSocketRoute("/v2/omni/chat", omni_call),
+        Route("/v1/omni", _upgrade_required),
+        Route("/v2/omni/chat", _upgrade_required),
         WebSocketRoute("/{path:path}", _no_such_stream),
     ]
 

@@ -19,8 +19,10 @@ from ..errors import ConfigurationError
 from ..outbound import Outbound
 from ..redact import SecretFilter
 from .app import create_app
+from .brain import Brain
 from .hear import HearSession
 from .knowledge.facade import Knowledge
+from .omni.native import OmniSession
 from .settings import Settings
 from .state import State
 from .transcribing import Transcribing
@@ -59,7 +61,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let open streams say their last words, cut off those that do not read them, then close everything."""
         state = self._app.state
-        sessions: set[HearSession] = getattr(state, "sessions", set())
+        sessions: set[HearSession | OmniSession] = getattr(state, "sessions", set())
         drains = [asyncio.create_task(session.drain()) for session in sessions]
         if drains:
             await asyncio.wait(drains, timeout=_DRAIN)
@@ -116,10 +118,12 @@ async def running(
     *,
     listening: socket.socket | None = None,
     middleware: Sequence[Middleware] = (),
+    brain: Brain | None = None,
 ) -> AsyncGenerator[Running]:
     """Serve in the running event loop until the block ends; open streams get their last words (at most 4 s).
 
-    ``listening`` comes from :func:`bind`; without it a free port of this machine's loopback is taken. Raises what
+    ``listening`` comes from :func:`bind`; without it a free port of this machine's loopback is taken. ``brain`` thinks
+    for Omni and stays the caller's to close; without it the offline one does. Raises what
     :meth:`.knowledge.facade.Knowledge.open` and :meth:`.state.State.open` raise when a store cannot be opened.
     """
     settings = settings or Settings()
@@ -129,6 +133,7 @@ async def running(
         aclosing(Outbound(loopback=settings.outbound_loopback)) as outbound,
     ):
         app = create_app(engines, knowledge, stores, outbound, settings, middleware)
+        app.state.brain = brain or app.state.brain
         jobs = Transcribing(stores.jobs, engines, outbound, app.state.callbacks, settings)
         async with aclosing(jobs), serving(app, settings, listening or bind()) as (server, base_url):
             app.state.transcribing = jobs

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
+from ...audio import AudioFormat
 from ...errors import PyAIError
 from ...omni_options import OmniOptions
 from ...words import same_words
@@ -47,6 +48,8 @@ _log = logging.getLogger(__name__)
 
 _TICK = 0.05
 """Seconds between two looks at the clock."""
+_PIECE = 0.1
+"""Seconds of the caller's audio that are heard at once."""
 _IDLE_PROMPT = "Are you still there?"
 
 
@@ -85,14 +88,16 @@ class Conversation:
         """
         self.agent = agent
         self.habits = habits or Habits()
-        self._engines = engines
+        self._synthesizer = engines.synthesizer
         self._output_rate = output_rate
+        self._piece = AudioFormat(caller_rate).size(_PIECE)
         self._facts = FactQueue()
         self._tasks = Tasks(self._failed)
         self._mind = Mind(brain, agent, passages, self._want)
         self._toolbox = Toolbox(self._facts, self._tasks, poster, self._settled)
         self._floor = Floor(self._facts, self._mind.history, self._tasks, self.habits.ahead, self._handed_out)
-        self._ears = Ears(engines, caller_rate, self.habits.endpointing, terms=_vocabulary(agent))
+        found, terms = self.habits.finds_turns, _vocabulary(agent)
+        self._ears = Ears(engines, caller_rate, self.habits.endpointing, found=found, terms=terms)
         self._ears.adjust(sensitivity(agent.extra.get("barge_sensitivity")))
         self._speeches = set[Speech]()
         self._guess: tuple[str, Speech] | None = None
@@ -106,15 +111,14 @@ class Conversation:
         self._closed = False
         self._tasks.start(self._listen())
         self._tasks.start(self._watch_clock())
-        if not self.habits.finds_turns:
-            self._tasks.start(self._ears.set_turns(False, None))
 
     # What the framing says
 
     async def feed(self, pcm: bytes) -> None:
         """Hear the caller; half a sample is carried over. Waits while ten seconds are unheard."""
-        for heard in await self._ears.feed(pcm):
-            self._hear(heard)
+        for start in range(0, len(pcm), self._piece):
+            for heard in await self._ears.feed(pcm[start : start + self._piece]):
+                self._hear(heard)
 
     async def commit(self) -> None:
         """End the caller's utterance here, silence or not: exactly one CallerSaid (``committed``) follows."""
@@ -162,7 +166,7 @@ class Conversation:
         self._floor.interrupt("client")
 
     def add(self, message: Message) -> None:
-        """Put an entry into the history without an answer to it."""
+        """Put an entry into the history; nobody answers it."""
         self._mind.history.add(message)
 
     def rewrite(self, messages: Iterable[Message]) -> None:
@@ -314,11 +318,8 @@ class Conversation:
         self._floor.start(self._speech(thoughts, turn))
 
     def _speech(self, thoughts: AsyncGenerator[str | Fact], turn: Turn) -> Speech:
-        synthesizer, wanted = self._engines.synthesizer, self.agent.voice or ""
-        known = synthesizer.find(wanted) or synthesizer.voices[0]
-        slowest, fastest = synthesizer.speeds
-        speed = min(fastest, max(slowest, self.habits.speed))
-        voice = Voice(synthesizer, known.voice_id, self._output_rate, speed, not self.habits.speaks)
+        habits = self.habits
+        voice = Voice.of(self._synthesizer, self.agent.voice, self._output_rate, habits.speed, silent=not habits.speaks)
         speech = Speech(thoughts, voice, turn)
         self._speeches = {each for each in self._speeches if not each.done} | {speech}
         return speech
@@ -379,11 +380,9 @@ class Conversation:
 
     def _failed(self, error: BaseException) -> None:
         """End: one of the tasks that hear or speak has failed."""
-        if isinstance(error, PyAIError):
-            self._facts.put(Trouble(error.code or "internal_error", error.message))
-        else:
-            _log.error("an Omni conversation failed", exc_info=error)
-            self._facts.put(Trouble("internal_error", "The conversation failed; see the server's log"))
+        _log.error("an Omni conversation failed", exc_info=None if isinstance(error, PyAIError) else error)
+        said = error.message if isinstance(error, PyAIError) else "The conversation failed; see the server's log"
+        self._facts.put(Trouble(getattr(error, "code", "internal_error"), said))
         self._facts.put(Ended("engine_failed"))
 
 

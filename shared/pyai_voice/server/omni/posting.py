@@ -7,7 +7,7 @@ Source: PyAI's protocol, "Tools" and "Webhook signature". The body is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr
@@ -24,26 +24,30 @@ class Poster:
     """Posts the tool calls of one conversation."""
 
     def __init__(
-        self, outbound: Outbound, secrets: Mapping[str, SecretStr], label: str, fallback: SecretStr | None = None
+        self,
+        outbound: Outbound,
+        secrets: Mapping[tuple[str, str], SecretStr],
+        others: Sequence[SecretStr],
+        label: str,
     ) -> None:
-        """``secrets`` sign the calls of the tools with these names, ``fallback`` those of all others.
-
-        Without either a call goes unsigned: such an address came with this session's own ``configure``.
-        """
+        """``secrets`` sign the calls of the tools with these names and addresses, ``others`` those of all others."""
         self._outbound = outbound
         self._secrets = secrets
-        self._fallback = fallback
+        self._others = others
         self._label = label
 
     async def post(self, tool: Tool, call_id: str, arguments: dict[str, Any], timeout: float) -> Any:
         """Return the result. Raises PyAIError that says what went wrong."""
         fields = {"call_id": call_id, "name": tool.name, "arguments": arguments, "session_label": self._label}
         body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        secret = self._secrets.get(tool.name, self._fallback)
-        if secret is not None:
-            headers[SIGNATURE_HEADER] = sign_webhook(body, secret)
-        answer = await self._outbound.post(tool.endpoint or "", body, headers, timeout=timeout)
+        address = tool.endpoint or ""
+        own = self._secrets.get((tool.name, address))
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            SIGNATURE_HEADER: sign_webhook(body, own or self._others),
+        }
+        answer = await self._outbound.post(address, body, headers, timeout=timeout)
         if not answer.good:
             raise ServerError(f"the tool answered with status {answer.status}", code="upstream_error")
         return _read(answer.body)

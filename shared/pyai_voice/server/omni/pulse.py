@@ -11,7 +11,7 @@ __all__ = ["Pulse"]
 _KEYS_PAUSE = 1.5
 """Seconds without another key after which the keys are complete; ``#`` completes them at once."""
 _MOST_KEYS = 64
-_HANG_UP = 5.0
+_HANG_UP = 3.0
 """Seconds that the client has to hang up after the agent's wish; then the conversation ends by itself."""
 _MOST_PROMPTS = 2
 """Times that the agent asks whether somebody is there before it waits in silence."""

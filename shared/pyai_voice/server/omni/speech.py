@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Self
 
 from ...audio import AudioFormat, Resampler
 from ..engines import Synthesizer
@@ -36,6 +37,15 @@ class Voice:
     speed: float = 1.0
     silent: bool = False
     """Words only."""
+
+    @classmethod
+    def of(
+        cls, synthesizer: Synthesizer, name: str | None, rate: int, speed: float = 1.0, *, silent: bool = False
+    ) -> Self:
+        """Return the voice with this id or alias, or the default one; the speed is brought into the engine's bounds."""
+        slowest, fastest = synthesizer.speeds
+        found = synthesizer.find(name or "") or synthesizer.voices[0]
+        return cls(synthesizer, found.voice_id, rate, min(fastest, max(slowest, speed)), silent)
 
     async def speak(self, text: str) -> AsyncGenerator[Sound]:
         """Yield a sentence in slices. Raises EngineBusyError."""
