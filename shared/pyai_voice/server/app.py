@@ -20,7 +20,6 @@ from .amd.stream import amd_stream
 from .auth import KeyRing
 from .brain.offline import OfflineBrain
 from .callbacks import Callbacks
-from .catalog import models, openrouter_models, voice, voices
 from .hear import HearSession, hear_stream
 from .identity import sandbox_keys
 from .knowledge import routes as knowledge_routes
@@ -30,7 +29,6 @@ from .omni.native import OmniSession
 from .operations import routes
 from .refusals import error_response, handlers, unknown_route
 from .resources import OPERATIONS
-from .resources.jobs import result_route
 from .settings import Settings
 from .speech import speech
 from .transcriptions import transcriptions, translations
@@ -56,7 +54,7 @@ def create_app(
 
     Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``, ``keys`` (a
     KeyRing), ``streams`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``, which thinks for Omni,
-    and ``abort``, which resets the connection of a client's address; ``transcribing``, the worker of the jobs, is put
+    ``previews``, the samples of voices that were asked for, and ``abort``, which resets the connection of a client's address; ``transcribing``, the worker of the jobs, is put
     there when the server runs.
     """
     settings = settings or Settings()
@@ -74,6 +72,7 @@ def create_app(
     app.state.keys = KeyRing(settings.data)
     app.state.streams = Slots(settings.max_streams, "streams")
     app.state.requests = Slots(settings.max_requests, "requests")
+    app.state.previews = dict[str, bytes]()
     app.state.sessions = set[HearSession | OmniSession]()
     app.state.brain = OfflineBrain()
     app.state.abort = _no_abort
@@ -91,14 +90,9 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/audio/transcriptions", transcriptions, methods=["POST"]),
         Route("/v1/audio/translations", translations, methods=["POST"]),
         Route("/v1/audio/speech", speech, methods=["POST"]),
-        Route("/v1/voices", voices),
-        Route("/v1/voices/{voice_id}", voice),
-        Route("/v1/models", models),
-        Route("/v1/providers/openrouter/models", openrouter_models),
         Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
         *knowledge_routes.routes,
         *routes(OPERATIONS),
-        result_route,
         WebSocketRoute("/v1/amd/stream", amd_stream),
         Route("/v1/amd/stream", _upgrade_required),
         WebSocketRoute("/v1/omni", omni_call),

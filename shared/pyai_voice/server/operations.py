@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
@@ -81,6 +81,8 @@ class Asked:
         """Whose records this request may see."""
         self.settings: Settings = request.app.state.settings
         self.stores: State = request.app.state.stores
+        self.origin = f"{request.url.scheme}://{request.url.netloc}"
+        """How the caller addresses this server."""
         self._raw: bytes | None = None
 
     def path(self, name: str) -> str:
@@ -128,6 +130,8 @@ class Operation:
     run: Callable[[Asked], Awaitable[BaseModel | Response]]
     scope: str | None = None
     """What the key must be allowed to do; None: any key will do."""
+    public: bool = False
+    """Needs no key."""
     status: int = 200
     """Of a good answer."""
     answer: type[BaseModel] | None = None
@@ -136,8 +140,14 @@ class Operation:
     """What the JSON body holds."""
     query: type[BaseModel] | None = None
     """What the query holds."""
-    details: dict[str, Any] | None = None
-    """Further parts of the description, as OpenAPI has them."""
+    content: str = ""
+    """Media type of a good answer that is not JSON."""
+    form: type[BaseModel] | None = None
+    """What the fields of a form hold beside its file."""
+    file: str = ""
+    """Name of the form's file."""
+    headers: tuple[str, ...] = ()
+    """Names of request headers that matter, up to 255 characters each."""
 
 
 def routes(operations: Iterable[Operation]) -> list[Route]:
@@ -148,6 +158,9 @@ def routes(operations: Iterable[Operation]) -> list[Route]:
     return [Route(path, _Resource(methods).serve, methods=list(methods)) for path, methods in paths.items()]
 
 
+_NOBODY = Key(secret="", key_id="", scopes=(), organisation="")
+
+
 class _Resource:
     """What one path does."""
 
@@ -156,7 +169,7 @@ class _Resource:
 
     async def serve(self, request: Request) -> Response:
         operation = self._operations["GET" if request.method == "HEAD" else request.method]
-        asked = Asked(request, authorize(request, operation.scope))
+        asked = Asked(request, _NOBODY if operation.public else authorize(request, operation.scope))
         try:
             answer = await operation.run(asked)
         except ValidationError as error:  # a record that cannot be, such as recordings without a consent line

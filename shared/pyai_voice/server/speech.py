@@ -18,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import service_error
 from .auth import authorize, spend
-from .catalog import SPEAK_MODELS, check_model, find_voice
+from .catalog import SPEAK_MODELS, check_model
 from .encode import FORMATS, Format, Stream, encode_file
 from .limits import limited
+from .resources.clones import voice_to_speak
 
 if TYPE_CHECKING:
     from .engines import Synthesizer
@@ -48,6 +49,7 @@ async def speech(request: Request) -> Response:
     key = authorize(request, "speak:synthesize")
     wanted = await _read(limited(request, state.settings.max_body))
     target, rate = _check(wanted, state.engines.synthesizer, state.settings)
+    await voice_to_speak(state.stores, key, state.engines.synthesizer, wanted.voice or "")
     async with AsyncExitStack() as held:
         held.enter_context(state.requests.take())
         await spend(request, key)
@@ -112,7 +114,6 @@ def _check(wanted: SpeechRequest, synthesizer: Synthesizer, settings: Settings) 
             code="unsupported_format",
         )
     _check_text(wanted.input, settings.max_text)
-    find_voice(synthesizer, wanted.voice or "")
     slowest, fastest = synthesizer.speeds
     if not slowest <= wanted.speed <= fastest:
         raise service_error(f"speed: expected {slowest} to {fastest}, got {wanted.speed}", code="unsupported_parameter")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from .. import identity
 from ..operations import Operation
-from . import agents, amd, calls, jobs, sessions, tools, webhooks
+from . import agents, amd, calls, clones, jobs, models, sessions, tools, voices, webhooks
 
 __all__ = ["OPERATIONS"]
 
 OPERATIONS: list[Operation] = [
     *identity.operations,
+    *models.operations,
+    *voices.operations,
+    *clones.operations,
     *agents.operations,
     *tools.operations,
     *sessions.operations,

@@ -13,22 +13,18 @@ from typing import Any, cast
 
 from pydantic import BaseModel, model_validator
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from ...errors import service_error
 from ...outbound import OutboundError, check_address
 from ..auth import spend
 from ..catalog import HEAR_MODELS, check_model
 from ..limits import limited
-from ..operations import Asked, Listed, Operation, PageQuery, validated
-from ..state import State
+from ..operations import Asked, Listed, Operation, PageQuery, Query, validated
 from ..state.jobs import Accepted, Job, JobOptions, JobResult
 from ..state.records import Address
 from ..transcribing import Transcribing
 
-__all__ = ["operations", "result_route"]
+__all__ = ["operations"]
 
 _SCOPE = "transcribe:jobs"
 _MODELS = HEAR_MODELS | {"pyai-hear-telephony"}
@@ -170,34 +166,47 @@ def _transcribing(asked: Asked) -> Transcribing:
 
 def _shown(asked: Asked, job: Job) -> JobShown:
     large = job.result is not None and len(job.result.model_dump_json()) > _INLINE
-    origin = f"{asked.request.url.scheme}://{asked.request.url.netloc}"
     return JobShown(
         **job.model_dump(include={"job_id", "status", "created_at", "updated_at", "error"}),
         result=None if large else job.result,
-        result_url=f"{origin}/v1/transcription/results/{job.job_id}?token={job.result_token}" if large else None,
+        result_url=f"{asked.origin}/v1/transcription/results/{job.job_id}?token={job.result_token}" if large else None,
         call_id=job.options.call_id,
     )
 
 
-async def _result(request: Request) -> Response:
+class ResultQuery(Query):
+    """The secret of its address."""
+
+    token: str = ""
+
+
+async def _result(asked: Asked) -> JobResult:
     """Serve a large result to whoever has its address."""
-    stores: State = request.app.state.stores
-    job = await stores.jobs.by_id(request.path_params["job_id"])
-    token = request.query_params.get("token", "")
+    token = asked.query(ResultQuery).token
+    job = await asked.stores.jobs.by_id(asked.path("job_id"))
     if job is None or job.result is None or not compare_digest(token.encode(), job.result_token.encode()):
         raise service_error("There is no such result", code="not_found")
-    return JSONResponse(job.result.model_dump(mode="json"))
+    return job.result
 
-
-result_route = Route("/v1/transcription/results/{job_id}", _result)
-"""Needs no key: its address is the secret."""
 
 _ALL = "/v1/transcription/jobs"
 _ONE = f"{_ALL}/{{job_id}}"
 
 operations = [
     Operation("GET", _ALL, _list_jobs, _SCOPE, query=PageQuery, answer=Listed[JobShown]),
-    Operation("POST", _ALL, _create, _SCOPE, status=202, body=NewJob, answer=Accepted),
+    Operation(
+        "POST",
+        _ALL,
+        _create,
+        _SCOPE,
+        status=202,
+        body=NewJob,
+        form=JobForm,
+        file="audio",
+        headers=("Idempotency-Key",),
+        answer=Accepted,
+    ),
     Operation("GET", _ONE, _get, _SCOPE, answer=JobShown),
+    Operation("GET", "/v1/transcription/results/{job_id}", _result, public=True, query=ResultQuery, answer=JobResult),
     Operation("POST", f"{_ONE}/cancel", _cancel, _SCOPE, answer=JobShown),
 ]

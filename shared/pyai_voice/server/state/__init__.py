@@ -12,6 +12,7 @@ from typing import Self
 from .agents import Agents
 from .amd import Amd
 from .calls import Calls
+from .clones import Clones
 from .database import Database
 from .jobs import Jobs
 from .signing import Signing
@@ -32,6 +33,7 @@ class State:
         self.tokens = SessionTokens(database)
         self.calls = Calls(database)
         self.amd = Amd(database)
+        self.clones = Clones(database)
         self.jobs = Jobs(database)
         self.signing = Signing(database)
         self.usage = Usage(database)
