@@ -6,12 +6,15 @@ stt = PyAISTTService()  # the key comes from PYAI_API_KEY
 tts = PyAITTSService(voice="stock_emma_en_gb")
 """
 
+from pyai_voice.amd_events import AmdDecision
+from pyai_voice.amd_options import AmdOptions
 from pyai_voice.options import CueOptions, TurnPolicy
 from pyai_voice.passages import GroundingStyle
 
 from ._omni_metrics import PyAIOmniUsageMetricsData
+from .amd import PyAIAmdProcessor
 from .cue import PyAICueTurnDetector
-from .frames import PyAICommitFrame, PyAIGroundingFrame
+from .frames import PyAIAmdFrame, PyAICommitFrame, PyAIGroundingFrame
 from .grounding import PyAIGroundingProcessor
 from .omni import PyAIOmniLLMService
 from .omni_settings import PyAIOmniSettings
@@ -23,8 +26,12 @@ from .turns import user_turn_strategies
 __version__ = "0.2.0"
 
 __all__ = [
+    "AmdDecision",
+    "AmdOptions",
     "CueOptions",
     "GroundingStyle",
+    "PyAIAmdFrame",
+    "PyAIAmdProcessor",
     "PyAICommitFrame",
     "PyAICueTurnDetector",
     "PyAIGroundingFrame",

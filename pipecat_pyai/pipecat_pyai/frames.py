@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from pipecat.frames.frames import SystemFrame
 
+from pyai_voice.amd_events import AmdDecision
 from pyai_voice.events import Passage
 
-__all__ = ["PyAICommitFrame", "PyAIGroundingFrame"]
+__all__ = ["PyAIAmdFrame", "PyAICommitFrame", "PyAIGroundingFrame"]
 
 
 @dataclass
@@ -27,3 +28,11 @@ class PyAIGroundingFrame(SystemFrame):
     """Which utterance of the service that pushed it; a later frame for the same one replaces the earlier."""
     passages: tuple[Passage, ...] | None
     """The best ones; empty: nothing was found; None: the utterance was no speech, forget its passages."""
+
+
+@dataclass
+class PyAIAmdFrame(SystemFrame):
+    """Who has answered the call; pushed both ways, once."""
+
+    decision: AmdDecision
+    """What was decided; ask its ``is_machine()`` and ``is_human()``."""
