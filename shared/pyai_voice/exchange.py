@@ -30,6 +30,7 @@ __all__ = ["NETWORK_FAULTS", "NOTHING_SENT", "NOT_PYAI", "Answer", "Exchange", "
 NOTHING_SENT = frozenset({"cannot_connect", "stale_connection"})
 """Codes of a ConnectivityError after which the service has not taken up the request."""
 NOT_PYAI = "Check base_url: this is not a PyAI server"
+_ENVELOPE = frozenset({"error", "code", "detail", "message", "request_id", "status", "type"})
 NETWORK_FAULTS = (
     httpcore.NetworkError,
     httpcore.ProtocolError,
@@ -78,7 +79,9 @@ class Answer:
         except (ValueError, RecursionError):
             what = self.media_type or "something"
             return ProtocolError(f"The server answered with {what} that is not JSON", hint=NOT_PYAI)
-        if not isinstance(value, dict) or not cast("dict[str, Any]", value).get("error"):
+        fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        error = fields.get("error")
+        if not error or isinstance(error, str) and fields.keys() - _ENVELOPE:  # a record of something that failed
             return None
         fault = read_fault(self.body, {})
         return service_error(fault.message, code=fault.code, request_id=fault.request_id or self.request_id)

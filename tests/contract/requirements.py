@@ -556,13 +556,26 @@ REQUIREMENTS = (
         ("server/test_agents.py::test_a_session_token_opens_one_session_of_its_page",),
     ),
     Requirement(
+        "J-01",
+        "A client sends exactly one source of a job: audio_url in JSON, or the part audio of a form.",
+        (
+            "core/test_rest_jobs.py::test_a_recording_of_ones_own_goes_as_the_part_named_audio",
+            "core/test_rest_jobs.py::test_a_recording_with_an_address_goes_as_json",
+        ),
+    ),
+    Requirement(
         "J-02",
         "The same Idempotency-Key with the same body gets the first answer again, with another body a conflict.",
         ("server/test_jobs.py::test_the_same_idempotency_key_gets_the_same_job_and_another_body_a_conflict",),
     ),
     Requirement(
+        "J-03",
+        "A client follows result_url where there is no result, and shows no bearer there.",
+        ("core/test_rest_jobs.py::test_a_large_result_is_fetched_without_the_key",),
+    ),
+    Requirement(
         "M-01",
-        "A server speaks Twilio's start, media and stop, takes key and options from customParameters, and decides once.",
+        "A server speaks Twilio's start, media and stop, takes key and options from customParameters, decides once.",
         ("server/test_amd_stream.py::test_twilio_is_told_once_who_has_answered",),
     ),
     Requirement(
