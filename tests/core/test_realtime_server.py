@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyai_voice.protocol.realtime.calls import CallerAudio, Cancel, Clear, Commit, Configure, RealtimeCall, Respond
@@ -552,10 +552,10 @@ def test_the_caller_who_interrupts_is_remembered_to_have_heard_only_the_beginnin
     respond = response(client.says("response.create"))
     client.server.agent_said(respond.response_id, "One two.")
     client.server.agent_audio(respond.response_id, bytes(48000))
-    client.server.agent_said(respond.response_id, " Three four.")
-    client.server.agent_audio(respond.response_id, bytes(48000))
+    client.server.agent_said(respond.response_id, " Three four five six seven eight.")
+    client.server.agent_audio(respond.response_id, bytes(24000))
     client.server.caller_started(5.0)
-    client.server.response_interrupted(respond.response_id, 1.6)
+    client.server.response_interrupted(respond.response_id, 1.5)
     events = client.sent()
     assert events[-1]["response"]["status_details"]["reason"] == "turn_detected"
     assert [item.text for item in client.server.items] == ["One two. Three"]
@@ -563,6 +563,18 @@ def test_the_caller_who_interrupts_is_remembered_to_have_heard_only_the_beginnin
     client.says("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=400)
     assert client.sent()[0]["audio_end_ms"] == 400
     assert [item.text for item in client.server.items] == ["One"]
+
+
+def test_of_a_whole_answer_the_client_says_how_much_was_heard() -> None:
+    client = Client()
+    respond = response(client.says("response.create"))
+    client.server.agent_said(respond.response_id, "One two three four.")
+    client.server.agent_audio(respond.response_id, bytes(96000))
+    client.server.response_ended(respond.response_id)
+    item_id = client.sent()[-1]["response"]["output"][0]["id"]
+    for milliseconds, heard in ((0, ""), (1000, "One two"), (1999, "One two three"), (2000, "One two three four.")):
+        client.says("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=milliseconds)
+        assert [item.text for item in client.server.items] == [heard]
 
 
 def test_a_response_that_fails_says_why() -> None:
@@ -816,6 +828,7 @@ FIELDS = st.dictionaries(
 )  # fmt: skip
 
 
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), FIELDS), max_size=6), st.booleans())
 def test_no_message_makes_it_raise_and_each_wrong_one_is_answered_once(
     messages: list[tuple[str, dict[str, Any]]], beta: bool
@@ -842,6 +855,7 @@ STEPS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(max_examples=60)
 @given(st.lists(STEPS, max_size=40))
 def test_whatever_happens_every_response_ends_once_and_every_item_is_closed(steps: list[str]) -> None:
     scene = _Scene()

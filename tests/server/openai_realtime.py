@@ -88,6 +88,14 @@ class Session:
     def transcript(self) -> str:
         return "".join(event.delta for event in self.events if event.type == "response.output_audio_transcript.delta")
 
+    async def refused(self, **event: Any) -> Any:
+        """Send something that is refused; return the error."""
+        await self.connection.send({"event_id": "mine", **event})  # pyright: ignore[reportArgumentType] - it may be wrong
+        async with asyncio.timeout(20):
+            event = await self.connection.recv()
+        assert event.type == "error" and event.error.event_id == "mine", event
+        return event.error
+
 
 @asynccontextmanager
 async def session_with(local: Local, **options: Any) -> AsyncIterator[Session]:

@@ -20,6 +20,8 @@ MOST_ITEMS = 5000
 """Items of a conversation."""
 _LONGEST_TEXT = 65_536
 """Characters of a text in an item that the client adds."""
+_PACE = 15
+"""Characters that are spoken in a second, about."""
 _WORD = re.compile(r"\s*\S+")
 
 Status = Literal["in_progress", "completed", "incomplete"]
@@ -36,6 +38,8 @@ class Part:
     """Its words; None while nobody has written down what was said."""
     seconds: float = 0.0
     """Of speech."""
+    whole: bool = False
+    """Whether the speech has come to its end."""
     heard: str | None = None
     """The words up to where the speech was cut off; None: all of them."""
     _marks: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
@@ -54,7 +58,12 @@ class Part:
     def cut(self, seconds: float) -> None:
         """Leave only the words that were heard in so many seconds: within a sentence by its length, whole words."""
         text = self.text or ""
-        marks = [(0.0, 0), *self._marks, (self.seconds, len(text))]
+        marks = [(0.0, 0), *self._marks]
+        if self.whole:
+            marks.append((self.seconds, len(text)))
+        else:  # a sentence was broken off, and nobody knows how long it would have been
+            began, start = marks[-1]
+            marks.append((max(self.seconds, began + (len(text) - start) / _PACE), len(text)))
         past = next((number for number, mark in enumerate(marks) if mark[0] > seconds), None)
         if past is None:
             self.heard = None

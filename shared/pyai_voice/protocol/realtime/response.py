@@ -125,6 +125,7 @@ class Response:
         item, self._message = self._message, None
         if item is None:
             return
+        item.parts[0].whole = status == "completed"
         words = item.parts[0].text or ""
         said = {"transcript": words} if self._session.speaks else {"text": words}
         if self._session.speaks:
