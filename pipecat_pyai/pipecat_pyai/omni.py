@@ -152,7 +152,10 @@ class PyAIOmniLLMService(OmniAgent):
 
         Raises:
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
+            UnsupportedError: The client's provider has no Omni.
         """
+        endpoint = Client.for_host(client, api_key, base_url).endpoint
+        endpoint.provider.require("omni")
         own = {"system_instruction": system_instruction, "voice": voice, "language": language, "greeting": greeting}
         complete = PyAIOmniSettings.complete(settings, model="pyai-omni", session_label=session_label, **own)
         fixed = {
@@ -161,7 +164,7 @@ class PyAIOmniLLMService(OmniAgent):
             "on_mismatch": on_mismatch,
         }
         super().__init__(
-            endpoint=Client.for_host(client, api_key, base_url).endpoint,
+            endpoint=endpoint,
             link=link,
             ends_pipeline=ends_pipeline,
             settings=complete,
