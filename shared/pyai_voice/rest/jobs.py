@@ -69,7 +69,7 @@ class JobSettings(Body):
     @field_validator("webhook_url")
     @classmethod
     def _check_webhook(cls, url: str | None) -> str | None:
-        if url is not None and not _is_https(url):
+        if url is not None and not _may_be_named(url):
             raise ValueError("expected an https address")
         return url
 
@@ -158,7 +158,7 @@ class JobRequests(Resource):
         and there is one job; without, never. Raises RequestError ``idempotency_conflict`` for a key that another
         request had.
         """
-        if not self._may_name(audio_url):
+        if not _may_be_named(audio_url):
             raise ConfigurationError("audio_url: expected an https address", code="invalid_option")
         body = {**(settings.body() if settings else {}), "audio_url": audio_url}
         return await self._send(Job, "POST", "/transcription/jobs", body, idempotency_key=idempotency_key)
@@ -239,19 +239,18 @@ class JobRequests(Resource):
             await asyncio.sleep(max(asked, wait * random.uniform(0.75, 1.0)))
             wait = min(wait * _GROWTH, _LONGEST_WAIT)
 
-    def _may_name(self, url: str) -> bool:
-        return _is_https(url, plain=self._http.endpoint.is_loopback())
-
 
 def _field(value: object) -> str:
     """Return a value as a form has it: lists as JSON, switches as words."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _is_https(url: str, *, plain: bool = False) -> bool:
+def _may_be_named(url: str) -> bool:
+    """Tell whether an address is https, or http to this machine for a server that runs here."""
     try:
         parts = urlsplit(url)
-        named = bool(parts.hostname) and parts.port != 0
+        host = parts.hostname if parts.port != 0 else None
     except ValueError:
         return False
-    return named and not parts.username and (parts.scheme == "https" or plain and parts.scheme == "http")
+    here = host in ("localhost", "127.0.0.1", "::1")
+    return bool(host) and not parts.username and (parts.scheme == "https" or here and parts.scheme == "http")
