@@ -9,9 +9,9 @@ from livekit.agents import LanguageCode, NotGivenOr
 from livekit.agents.utils import is_given
 
 from pyai_voice.client import Client
-from pyai_voice.options import CueOptions, Endpoint, TurnAuthority, TurnPolicy
+from pyai_voice.options import CueOptions, TurnAuthority, TurnPolicy
 
-__all__ = ["HearSettings", "client_of", "endpoint_of", "given", "hear_settings", "turn_policy"]
+__all__ = ["HearSettings", "client_of", "given", "hear_settings", "turn_policy"]
 
 
 class HearSettings(TypedDict, total=False):
@@ -43,17 +43,13 @@ class HearSettings(TypedDict, total=False):
     """Cue: how sure a prediction must be, 0 to 1 (0.6)."""
 
 
-def endpoint_of(api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None], insecure: bool) -> Endpoint:
-    """Build the endpoint; what is not given comes from PYAI_API_KEY and PYAI_BASE_URL. Raises ValueError."""
-    key = api_key if is_given(api_key) else None
-    url = base_url if is_given(base_url) else None
-    return Endpoint.from_env(key, url, insecure=insecure)
-
-
 def client_of(
     client: Client | None, api_key: NotGivenOr[str | None], base_url: NotGivenOr[str | None], insecure: bool
 ) -> Client:
-    """Return a share of ``client``, or one built as :func:`endpoint_of` does. Raises ValueError for both."""
+    """Return a share of ``client``, or one of its own; what is not given comes from PYAI_API_KEY and PYAI_BASE_URL.
+
+    Raises ValueError for both, and if there is no key.
+    """
     key = api_key if is_given(api_key) else None
     url = base_url if is_given(base_url) else None
     return Client.for_host(client, key, url, insecure=insecure)

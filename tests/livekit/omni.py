@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -116,3 +116,10 @@ def told(chat: ChatContext) -> list[tuple[str, str]]:
         elif item.type == "function_call_output":
             items.append(("result", item.output))
     return items
+
+
+async def wait_for(condition: Callable[[], object], within: float = 15.0) -> None:
+    """Wait until something is true of which nothing tells."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)

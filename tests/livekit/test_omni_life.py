@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, APIError, CloseReason, ErrorEvent, llm
-from livekit.plugins import pyai
 
 from pyai_voice.omni_events import DigitsRequested, HangUpRequested, TransferRequested
 from pyai_voice.options import LinkOptions
-from tests.core.omni_service import Peer, Service, omni_service, stay
+from tests.core.omni_service import Peer, omni_service, stay
 from tests.core.scripted import KEY
 
 from .headless import call
 from .helpers import all_of, frames
-from .omni import SlowSpeaker, conversation, hears, model, told, tone
+from .omni import SlowSpeaker, conversation, hears, model, told, tone, wait_for
 
 
 async def collected(session: AgentSession, *names: str) -> list[tuple[str, Any]]:
@@ -33,12 +32,6 @@ async def collected(session: AgentSession, *names: str) -> list[tuple[str, Any]]
     for name in names:
         session.on(name, note(name))
     return seen
-
-
-async def wait_for(condition: Callable[[], object], within: float = 15.0) -> None:
-    async with asyncio.timeout(within):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def greet(peer: Peer) -> None:

@@ -11,7 +11,7 @@ from livekit.agents import Agent, RunContext, ToolError, function_tool
 from pyai_voice.protocol.omni.server import ToolAnswered
 from tests.core.omni_service import Peer
 
-from .omni import conversation, hears, told, tone
+from .omni import conversation, hears, told, tone, wait_for
 
 
 def now() -> float:
@@ -190,8 +190,7 @@ async def test_a_tool_that_is_too_slow_is_answered_for_and_its_late_result_is_no
     async with conversation(converse, clerk, tool_timeout=0.4) as (running, service, _):
         async with asyncio.timeout(20):
             (answer,) = await answered
-            while ("result", "slow 1") not in told(running.session.history):
-                await asyncio.sleep(0.02)
+            await wait_for(lambda: ("result", "slow 1") in told(running.session.history))
         assert "did not answer in time" in answer.error
         assert len(service.peers[0].kinds("tool_result")) == 1
 
@@ -261,8 +260,7 @@ async def test_another_agent_takes_over_the_same_call():
     async with conversation(converse, First(), greeting="Hello.") as (running, service, _):
         async with asyncio.timeout(20):
             await reached.wait()
-            while ("result", "refunded") not in told(running.session.history):
-                await asyncio.sleep(0.02)
+            await wait_for(lambda: ("result", "refunded") in told(running.session.history))
         (peer,) = service.peers
         first, second = peer.kinds("configure")
         assert (first["persona"], second["persona"]) == ("You are the first agent.", "You are the second agent.")

@@ -33,19 +33,30 @@ class AgentDescription:
         self._name = name
         self.instructions: str | None = None
         """None until they are told."""
-        self.tools: Sequence[llm.Tool] | None = None
-        """None until they are told."""
+        self._tools: Sequence[llm.Tool] | None = None
+        self._described: tuple[Tool, ...] | None = None
         self.chat = llm.ChatContext.empty()
         """The conversation as LiveKit sees it."""
 
     @property
+    def tools(self) -> Sequence[llm.Tool] | None:
+        """LiveKit's tools; None until they are told."""
+        return self._tools
+
+    @tools.setter
+    def tools(self, tools: Sequence[llm.Tool] | None) -> None:
+        self._tools, self._described = tools, None
+
+    @property
     def complete(self) -> bool:
         """Whether instructions and tools are known."""
-        return self.instructions is not None and self.tools is not None
+        return self.instructions is not None and self._tools is not None
 
     def options(self) -> OmniOptions:
         """Return the whole agent. Raises ConfigurationError for what Omni does not take."""
-        tools: tuple[Tool, ...] = (*self._base.tools, *described(self.tools or ()))
+        if self._described is None:
+            self._described = tuple(described(self._tools or ()))
+        tools = (*self._base.tools, *self._described)
         if not self._base.configure:
             return self._base.replace(tools=tools)
         return self._base.replace(tools=tools, persona=self._persona() or None)

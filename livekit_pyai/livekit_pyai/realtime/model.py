@@ -15,10 +15,11 @@ from livekit import rtc
 from livekit.agents import NOT_GIVEN, AgentSession, NotGivenOr, llm
 from pydantic import SecretStr
 
+from pyai_voice.client import Client
 from pyai_voice.omni_options import CallerRate, OmniOptions, Tool
 from pyai_voice.options import LinkOptions
 
-from .._arguments import endpoint_of, given
+from .._arguments import client_of, given
 from ..log import logger
 from .notices import OmniNotice
 from .session import RealtimeSession
@@ -75,7 +76,8 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
     carries out itself (built-in ones such as ``transfer_to_human``, and those with an ``endpoint``). ``link`` sets
     time-outs, and with ``ride_through`` how long a lost connection is dialled again; after that LiveKit's session ends,
     or its fallback adapter goes on with another model. Raises ValueError for a missing key or a wrong option.
-    ``http_session`` is accepted and not used: the core has its own connections.
+    ``client`` comes in the place of ``api_key`` and ``base_url``; it stays open. ``http_session`` is accepted and not
+    used: the core has its own connections.
 
     Events (:data:`~.notices.OmniNotice`), of all sessions: ``transfer``, ``send_digits``, ``hold``, ``collect`` and
     ``hang_up`` ask for something that the program does; ``digits``, ``idle``, ``knowledge``, ``call_started``,
@@ -88,6 +90,7 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
         api_key: NotGivenOr[str | None] = NOT_GIVEN,
         base_url: NotGivenOr[str | None] = NOT_GIVEN,
         service_tools: Sequence[Tool] = (),
+        client: Client | None = None,
         http_session: aiohttp.ClientSession | None = None,
         link: LinkOptions | None = None,
         insecure: bool = False,
@@ -111,11 +114,11 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
                 mutable_tools=changes,
             ),
         )
-        self.endpoint = endpoint_of(api_key, base_url, insecure)
-        """Where, and with which key."""
+        self.client = client_of(client, api_key, base_url, insecure)
+        """Dials the calls."""
         self.link = link
         """Time-outs; None: the usual ones."""
-        self.endpoint.provider.require("omni")
+        self.client.endpoint.provider.require("omni")
         self._owner: weakref.ref[AgentSession[Any]] | None = None
         self._sessions: weakref.WeakSet[RealtimeSession] = weakref.WeakSet()
         self._calls: weakref.WeakKeyDictionary[AgentSession[Any], weakref.ref[RealtimeSession]] = (
@@ -144,7 +147,7 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
     def follow(self, session: AgentSession[Any]) -> None:
         """Read the results of tools from this session as soon as they are there.
 
-        Needed only inside a RealtimeModelFallbackAdapter, for one session: without the adapter, each call finds its own.
+        Needed only inside a RealtimeModelFallbackAdapter, for one session: without it, each call finds its own.
         """
         self._owner = weakref.ref(session)
         for each in list(self._sessions):
@@ -160,3 +163,4 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
     async def aclose(self) -> None:
         """Hang up every call."""
         await asyncio.gather(*(session.aclose() for session in list(self._sessions)))
+        await self.client.aclose()

@@ -211,7 +211,7 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         """Dial and tell what happens to the end; return why it failed."""
         await self._wait_for_agent()
         try:
-            self._stream = OmniStream(self._model.endpoint, self._agent.options(), link=self._model.link)
+            self._stream = self._model.client.omni(self._agent.options(), link=self._model.link)
             self._stream.start()
             async for event in self._stream:
                 await self._take(event)
