@@ -30,9 +30,10 @@ from pipecat.services.ai_service import AIService
 from pipecat.services.settings import ServiceSettings
 from pydantic import SecretStr
 
+from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.events import Connected, Disconnected, Grounding, HearEvent, SpeechStarted, Transcript, TurnEnded
-from pyai_voice.options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnPolicy
+from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnPolicy
 
 from ._alarm import Alarm
 from ._connection import HearConnection
@@ -71,6 +72,7 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
         transcript_wait: float = 1.0,
         should_interrupt: bool = True,
         link: LinkOptions | None = None,
+        client: Client | None = None,
         **kwargs: Any,
     ) -> None:
         """Prepare the detector; it connects when the pipeline is set up.
@@ -86,6 +88,7 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
             transcript_wait: Seconds that the end of a turn may wait for the other recogniser's transcript.
             should_interrupt: Whether a turn interrupts the bot.
             link: How patient the connection is.
+            client: In the place of ``api_key`` and ``base_url``: where it listens.
             **kwargs: For AIService.
 
         Raises:
@@ -102,9 +105,8 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
             turns=self._turns,
         )
         kwargs.setdefault("enable_direct_mode", True)  # nothing may wait behind a transcript and be interrupted there
-        super().__init__(
-            endpoint=Endpoint.from_env(api_key, base_url), link=link, settings=ServiceSettings(model=None), **kwargs
-        )
+        endpoint = Client.for_host(client, api_key, base_url).endpoint
+        super().__init__(endpoint=endpoint, link=link, settings=ServiceSettings(model=None), **kwargs)
         self._init_sample_rate = sample_rate
         self._should_interrupt = should_interrupt
         self._decisions = DetectorTurns(self._turns, transcript_wait)
