@@ -16,7 +16,7 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.omni_options import Tool
 
-__all__ = ["history", "instructions", "persona", "read_tools", "tools_of", "typed_words"]
+__all__ = ["history", "holds_call", "instructions", "persona", "read_tools", "tools_of", "typed_words"]
 
 _LONGEST_HISTORY = 6_000
 """Characters; the newest are kept."""
@@ -82,6 +82,11 @@ def typed_words(messages: Sequence[Any], spoken: Iterable[str]) -> str:
         return ""
     text = _text(messages[-1])
     return "" if any(text.endswith(words) for words in spoken) else text
+
+
+def holds_call(messages: Iterable[Any], tool_call_id: str) -> bool:
+    """Tell whether a tool call is in the context."""
+    return any(isinstance(each, dict) and each.get("tool_call_id") == tool_call_id for each in messages)
 
 
 def _role(message: Any) -> str:

@@ -60,6 +60,7 @@ from pyai_voice.options import LinkOptions
 
 from ._alarm import Alarm
 from ._omni_agent import OmniAgent
+from ._omni_context import holds_call
 from ._words import to_iso639, to_language
 from .omni_settings import PyAIOmniSettings
 from .turns import user_turn_strategies
@@ -288,11 +289,21 @@ class PyAIOmniLLMService(OmniAgent):
 
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
         """Tell the agent, as well as the pipeline, how a tool call has ended."""
-        if direction is FrameDirection.DOWNSTREAM and isinstance(
-            frame, FunctionCallResultFrame | FunctionCallCancelFrame
-        ):
-            self._answer(frame)
+        if direction is FrameDirection.DOWNSTREAM:
+            if isinstance(frame, FunctionCallResultFrame | FunctionCallCancelFrame):
+                self._answer(frame)
+            if isinstance(frame, FunctionCallCancelFrame):
+                frame = self._in_order(frame)
         await super().push_frame(frame, direction)
+
+    def _in_order(self, frame: FunctionCallCancelFrame) -> FunctionCallCancelFrame | FunctionCallResultFrame:
+        """Return what settles a cancelled call: its beginning may still wait behind sound that is being played.
+
+        The frame that says cancelled would overtake it, and the call would be in progress for ever.
+        """
+        if self._context is None or holds_call(self._context.messages, frame.tool_call_id):
+            return frame
+        return FunctionCallResultFrame(frame.function_name, frame.tool_call_id, {}, "CANCELLED", run_llm=False)
 
     def _answer(self, frame: FunctionCallResultFrame | FunctionCallCancelFrame) -> None:
         call_id = self._wire_id(frame.tool_call_id)

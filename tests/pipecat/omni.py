@@ -8,16 +8,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipecat.frames.frames import LLMRunFrame, OutputAudioRawFrame, OutputDTMFFrame, OutputDTMFUrgentFrame, StartFrame
+from pipecat.frames.frames import (
+    Frame,
+    LLMRunFrame,
+    OutputAudioRawFrame,
+    OutputDTMFFrame,
+    OutputDTMFUrgentFrame,
+    StartFrame,
+)
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 
 from pipecat_pyai import PyAIOmniLLMService
 from tests.core.omni_service import Peer, Script, Service, omni_service
 from tests.core.scripted import KEY
-from tests.pipecat.pipeline import PATIENCE, Running, running
+from tests.pipecat.pipeline import PATIENCE, Ear, Running, running
 
 TOLD = "You sell tea."
 QUIET = 0.35
@@ -69,6 +77,8 @@ class OmniBot:
     context: LLMContext
     loudspeaker: Loudspeaker
     service: Service
+    output: list[Frame]
+    """What the service pushed downstream."""
 
     async def peer(self, number: int = 0) -> Peer:
         """Wait for a call at the service."""
@@ -118,11 +128,13 @@ async def omni_bot(
     async with omni_service(*scripts, refusals=refusals) as service:
         options = {"system_instruction": TOLD, "base_url": service.endpoint.base_url, "api_key": KEY, **options}
         omni = PyAIOmniLLMService(**options)
-        processors = (user, omni, loudspeaker, assistant)
+        output: list[Frame] = []
+        ear = Ear(output, FrameDirection.DOWNSTREAM, asyncio.Event())
+        processors = (user, omni, ear, loudspeaker, assistant)
         async with running(*processors, rate_in=rate_in, rate_out=rate_out, **(pipeline or {})) as run_pipeline:
             if run:
                 await run_pipeline.send(LLMRunFrame())
-            yield OmniBot(run_pipeline, omni, context, loudspeaker, service)
+            yield OmniBot(run_pipeline, omni, context, loudspeaker, service, output)
 
 
 def tone(value: int, seconds: float, rate: int = 24000) -> bytes:
