@@ -72,13 +72,13 @@ class Mind:
         try:
             async with aclosing(self._brain.think(prompt)) as thoughts:
                 async for thought in thoughts:
-                    if isinstance(thought, ToolRequest):
-                        await turn.released.wait()
-                        self._want(turn, thought)
-                        continue
-                    for sentence in cutter.feed(thought):
+                    asked = isinstance(thought, ToolRequest)
+                    for sentence in cutter.flush() if asked else cutter.feed(thought):
                         turn.entry.text += sentence
                         yield sentence
+                    if asked and turn.round <= _MOST_ROUNDS:
+                        await turn.released.wait()
+                        self._want(turn, thought)
             for sentence in cutter.flush():
                 turn.entry.text += sentence
                 yield sentence

@@ -110,7 +110,10 @@ class Speech:
             if not isinstance(thought, str):
                 yield thought
                 continue
-            yield Words(thought)
+            words = Words(thought)
+            yield words
             async with aclosing(self._voice.speak(thought)) as sounds:
                 async for sound in sounds:
+                    words.seconds += sound.seconds
                     yield sound
+            words.whole = True

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 __all__ = ["Playback", "Piece", "Sound", "SpokenText", "Words"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Words:
     """A sentence; its sound follows."""
 
     text: str
+    seconds: float = 0.0
+    """Of its sound, as far as it is made."""
+    whole: bool = False
+    """All of it is made."""
+
+    @property
+    def length(self) -> float:
+        """Seconds that its sound takes, estimated while it is being made."""
+        return self.seconds if self.whole else max(self.seconds, len(self.text) / _PACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,8 @@ class Sound:
 
 Piece = Words | Sound
 
+_PACE = 14.0
+"""Characters a second of English speech."""
 _KEPT = 4.0
 """Seconds of the latest sound that are kept, to be played again after an interruption that was none."""
 
@@ -48,11 +59,10 @@ class Playback:
         self._until = min(self._until, now)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sentence:
-    text: str
+    words: Words
     start: float
-    seconds: float = 0.0
 
 
 class SpokenText:
@@ -67,17 +77,15 @@ class SpokenText:
     @property
     def text(self) -> str:
         """All words so far."""
-        return "".join(sentence.text for sentence in self._sentences)
+        return "".join(sentence.words.text for sentence in self._sentences)
 
     def add(self, piece: Piece) -> None:
         """Note what was handed out."""
         self._kept.append((self.seconds, piece))
         if isinstance(piece, Words):
-            self._sentences.append(_Sentence(piece.text, self.seconds))
+            self._sentences.append(_Sentence(piece, self.seconds))
             return
         self.seconds += piece.seconds
-        if self._sentences:
-            self._sentences[-1].seconds += piece.seconds
         while self._kept and self._kept[0][0] < self.seconds - _KEPT:
             self._kept.popleft()
 
@@ -89,18 +97,18 @@ class SpokenText:
         """Return what was handed out from a position on; the sentence in the middle with its remaining words."""
         pieces: list[Piece] = []
         begun = next((each for each in reversed(self._sentences) if each.start < seconds), None)
-        if begun is not None and (left := begun.text[len(_part(begun, seconds)) :]):
-            pieces.append(Words(left))
+        if begun is not None and (left := begun.words.text[len(_part(begun, seconds)) :]):
+            remaining = max(0.0, begun.start + begun.words.length - seconds)
+            pieces.append(Words(left, remaining, whole=True))
         later = ((start, piece) for start, piece in self._kept if start >= seconds - 1e-6)
         return [*pieces, *(piece for _, piece in later)]
 
 
 def _part(sentence: _Sentence, seconds: float) -> str:
-    passed = seconds - sentence.start
-    if passed >= sentence.seconds - 1e-6:
-        return sentence.text if sentence.seconds or passed > 1e-6 else ""
+    text, length, passed = sentence.words.text, sentence.words.length, seconds - sentence.start
+    if passed >= length - 1e-6:
+        return text if length or passed > 1e-6 else ""
     if passed <= 0:
         return ""
-    length = round(len(sentence.text) * passed / sentence.seconds)
-    cut = sentence.text[: length + 1].rfind(" ")
-    return sentence.text[: max(cut, 0)]
+    cut = text[: round(len(text) * passed / length) + 1].rfind(" ")
+    return text[: max(cut, 0)]
