@@ -12,9 +12,12 @@ import threading
 
 from livekit.agents import Plugin
 
+from pyai_voice.amd_events import AmdDecision
+from pyai_voice.amd_options import AmdOptions
 from pyai_voice.options import TurnPolicy
 from pyai_voice.passages import GroundingStyle
 
+from .amd import AnsweringMachineDetector, PatientAgentMixin
 from .cue import CueTurnDetector
 from .grounding import GroundedLLM, GroundingMixin, cite
 from .log import logger
@@ -31,11 +34,15 @@ PyAITTS = TTS
 __all__ = [
     "STT",
     "TTS",
+    "AmdDecision",
+    "AmdOptions",
+    "AnsweringMachineDetector",
     "ChunkedStream",
     "CueTurnDetector",
     "GroundedLLM",
     "GroundingMixin",
     "GroundingStyle",
+    "PatientAgentMixin",
     "PyAISTT",
     "PyAITTS",
     "RealtimeGrounding",
