@@ -152,6 +152,7 @@ async def test_a_job_runs_to_its_result(client: Client) -> None:
     settings = JobSettings(output_formats=("json", "srt", "vtt"), vocabulary=("Smith, John",), numerals=True)
     job = await client.jobs.upload(SOUND, settings, rate=16000)
     assert job.status == "queued" and job.created_at is not None
+    assert (await client.jobs.get(job.job_id)).job_id == job.job_id
     result = await client.jobs.result(job.job_id, timeout=30)
     assert result.text == "w1 w2."
     assert result.audio_seconds == pytest.approx(0.4, abs=0.05)
