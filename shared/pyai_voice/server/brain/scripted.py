@@ -49,6 +49,6 @@ class ScriptedBrain:
         """Nothing to let go of."""
 
 
-def call(name: str, **arguments: Any) -> ToolRequest:
+def call(name: str, /, **arguments: Any) -> ToolRequest:
     """Return a step that asks for a tool."""
     return ToolRequest(f"call_{name}", name, arguments)
