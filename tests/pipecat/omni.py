@@ -95,10 +95,11 @@ class OmniBot:
     @property
     def said(self) -> list[str]:
         """The context, one line for each message, without instructions."""
-        return [line for message in self.context.messages if (line := _line(message))]
+        return [line for message in self.context.messages if (line := line_of(message))]
 
 
-def _line(message: Any) -> str:
+def line_of(message: Any) -> str:
+    """Return a message of a context in one line; empty for instructions."""
     match message:
         case {"role": "system" | "developer"}:
             return ""
