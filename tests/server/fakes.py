@@ -57,7 +57,7 @@ class ToneSynthesizer:
     name = "tone"
     rate = 24000
     voices = (
-        Voice("stock_tone", "Tone", "F", "en-US", "A tone.", ("alloy", "nova")),
+        Voice("stock_tone", "Tone", "F", "en-US", "A tone.", ("alloy", "nova", "marin")),
         Voice("stock_low", "Low", "M", "en-GB", "A low tone."),
     )
     speeds = (0.5, 2.0)

@@ -78,7 +78,9 @@ async def test_a_file_of_every_format_is_understood(http: httpx.AsyncClient, nam
 
 
 @pytest.mark.conforms("S-08")
-@pytest.mark.parametrize("voice", ["alloy", "echo", "fable", "onyx", "nova", "shimmer", "stock_emma_en_gb"])
+@pytest.mark.parametrize(
+    "voice", ["alloy", "echo", "fable", "onyx", "nova", "shimmer", "marin", "cedar", "stock_emma_en_gb"]
+)
 async def test_every_preset_name_speaks(http: httpx.AsyncClient, voice: str) -> None:
     samples = np.frombuffer(await say(http, "pcm", voice=voice), np.int16)
     assert len(samples) / 24000 > 1

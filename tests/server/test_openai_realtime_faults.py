@@ -289,5 +289,6 @@ async def test_a_client_that_goes_leaves_nothing_behind() -> None:
             await session.until("response.output_audio.delta")
             await session.speak(speech(0.3))
         async with asyncio.timeout(10):
-            while local.server.app.state.sessions or {each for each in asyncio.all_tasks() - before if not each.done()}:
-                await asyncio.sleep(0.01)
+            left = {task for task in asyncio.all_tasks() - before if not task.done()}
+            await asyncio.gather(*left, return_exceptions=True)
+        assert local.server.app.state.sessions == set()

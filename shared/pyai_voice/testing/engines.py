@@ -51,7 +51,7 @@ class CodedSynthesizer:
     name = "coded"
     rate = SPEECH_RATE
     voices = (
-        Voice("stock_ramp", "Ramp", "F", "en-US", "A test signal, not a voice.", ("nova", "stock_emma_en_gb")),
+        Voice("stock_ramp", "Ramp", "F", "en-US", "A test signal, not a voice.", ("nova", "marin", "stock_emma_en_gb")),
         Voice("stock_slope", "Slope", "M", "en-US", "The same test signal.", ("alloy",)),
     )
     speeds = (1.0, 1.0)

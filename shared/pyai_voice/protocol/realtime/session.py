@@ -229,8 +229,11 @@ class Session(Fields):
         return self.output_modalities == ("audio",)
 
     def wire(self) -> dict[str, Any]:
-        """Return the settings as ``session.created`` shows them."""
-        return self.model_dump(mode="json", exclude={"temperature"})
+        """Return the settings as ``session.created`` shows them: what this server does not have is left out."""
+        shown = self.model_dump(mode="json", exclude={"temperature"}, exclude_none=True)
+        switches: dict[str, Any] = {"noise_reduction": None, "transcription": None, "turn_detection": None}
+        shown["audio"]["input"] = {**switches, **shown["audio"]["input"]}
+        return shown
 
     def updated(self, changes: Mapping[str, Any], abilities: Abilities) -> Self:
         """Return the session after a ``session.update``. Raises Refusal that names the field if anything is wrong."""

@@ -56,15 +56,19 @@ _HEART = Voice(
     "en-US",
     "The one real voice of the local engine: American, warm. Also answers to PyAI's example id "
     "stock_emma_en_gb, although it is not British.",
-    ("nova", "stock_emma_en_gb"),
+    ("nova", "coral", "marin", "stock_emma_en_gb"),
 )
 
 _SOUNDS = (
     _Sound(_HEART, 1.0, 1.0),
-    _Sound(_variant("stock_willow_en_us", "Willow", "F", "Low and calm.", "alloy"), 0.85, 0.95),
+    _Sound(_variant("stock_willow_en_us", "Willow", "F", "Low and calm.", "alloy", "sage"), 0.85, 0.95),
     _Sound(_variant("stock_robin_en_us", "Robin", "F", "Bright and high.", "shimmer"), 1.15, 1.06),
-    _Sound(_variant("stock_rowan_en_us", "Rowan", "M", "Male, medium.", "echo", "fable"), 0.58, 0.87),
-    _Sound(_variant("stock_oak_en_us", "Oak", "M", "Male, deep.", "onyx"), 0.50, 0.83),
+    _Sound(
+        _variant("stock_rowan_en_us", "Rowan", "M", "Male, medium.", "echo", "fable", "ash", "ballad", "verse"),
+        0.58,
+        0.87,
+    ),
+    _Sound(_variant("stock_oak_en_us", "Oak", "M", "Male, deep.", "onyx", "cedar"), 0.50, 0.83),
 )
 
 
