@@ -88,7 +88,9 @@ async def test_a_recording_of_ones_own_goes_as_the_part_named_audio() -> None:
     }
 
 
-@pytest.mark.parametrize("address", ["http://acme.com/a.wav", "ftp://acme.com", "call.wav", "https://me:pw@acme.com/a"])
+@pytest.mark.parametrize(
+    "address", ["http://acme.com/a.wav", "ftp://acme.com", "call.wav", "https://me:pw@acme.com/a", "https://[::1/a"]
+)
 async def test_an_address_that_the_service_would_refuse_is_not_sent(address: str) -> None:
     async with rest(ACCEPTED) as (client, server):
         with pytest.raises(ConfigurationError, match="audio_url"):

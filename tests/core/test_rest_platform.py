@@ -59,13 +59,14 @@ async def test_the_detectors_settings_are_read_and_changed() -> None:
     assert server.requests[1].json == {"aggressiveness": 0.3, "webhook_url": None}
 
 
-@pytest.mark.parametrize("answered_by", ["human", "voicemail", "a_word_of_tomorrow"])
-async def test_decisions_are_listed_and_read_in_words_of_any_time(answered_by: str) -> None:
+@pytest.mark.parametrize(
+    ("answered_by", "machine"), [("human", False), ("voicemail", True), ("a_word_of_tomorrow", False)]
+)
+async def test_decisions_are_listed_and_read_in_words_of_any_time(answered_by: str, machine: bool) -> None:
     record = {
         "object": "amd.call",
         "call_id": "C_1",
         "answered_by": answered_by,
-        "answered_by_twilio": "machine_start",
         "confidence": 0.96,
         "decision_ms": 720,
         "custom_parameters": {"order": "7"},
@@ -77,6 +78,9 @@ async def test_decisions_are_listed_and_read_in_words_of_any_time(answered_by: s
     assert listed == call
     assert (call.answered_by, call.confidence, call.decision_ms, call.created_at) == (answered_by, 0.96, 720, WHEN)
     assert call.custom_parameters == {"order": "7"}
+    assert call.decision().at == 0.72
+    assert call.decision().is_machine() is machine
+    assert call.decision().parameters == {"order": "7"}
     assert [request.target for request in server.requests] == [
         "/v1/amd/calls?session_label=a+b",
         "/v1/amd/calls/C_1",

@@ -1,8 +1,7 @@
 """Agent profiles: what an Omni agent is, kept by the service under an id that a session names as its label.
 
-A session with a profile takes its whole agent from there: send no ``configure`` of your own then
-(``OmniOptions(session_label=agent.agent_id, configure="never")`` as far as your endpoint honours it), or the complete
-one; one that says only a part may take away what the profile had.
+A session with a profile takes its whole agent from there: ``OmniOptions(session_label=agent.agent_id,
+configure=False)``. Or it configures everything itself; a ``configure`` with a part may take away what the profile had.
 
 Source: protocol of PyAI, "Agent profiles" (scope ``omni:session``).
 """

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ..amd_events import AmdDecision
 from ..http import HttpClient
 from .pages import Pages
 from .record import Body, Record, Time
@@ -62,6 +63,20 @@ class AmdCall(Record):
     answered_at: Time | None = None
     created_at: Time | None = None
     error: str | None = None
+
+    def decision(self) -> AmdDecision:
+        """Return it as the stream tells it: ask ``decision().is_machine()``, which knows all vocabularies."""
+        return AmdDecision(
+            answered_by=self.answered_by,
+            answered_by_twilio=self.answered_by_twilio,
+            confidence=self.confidence,
+            at=None if self.decision_ms is None else self.decision_ms / 1000,
+            reason=self.reason,
+            call_id=self.call_id,
+            subtype=self.subtype,
+            rule_id=self.rule_id,
+            parameters={name: str(value) for name, value in self.custom_parameters.items()},
+        )
 
 
 class AmdConfigRequests(Resource):
