@@ -30,6 +30,8 @@ _SPOKEN = (
     "sentences, without lists, markup or emoji."
 )
 _STYLE = GroundingStyle(role="system")
+_NONSENSE = (ValueError, TypeError, AttributeError)
+"""What the library raises where a stream is no stream of chunks."""
 _SHORTEST_SECRET = 12
 """Characters of what is a key, and no word such as ``none``."""
 
@@ -71,6 +73,7 @@ class EndpointBrain:
 
     async def _deltas(self, prompt: Prompt) -> AsyncGenerator[Any]:
         """Yield what the model says, piece by piece, each in time."""
+        import httpx  # noqa: TID251 - its errors come through the openai package's streams as they are
         from openai import OpenAIError
 
         failure = ""
@@ -83,7 +86,7 @@ class EndpointBrain:
                         yield choice.delta
         except TimeoutError:
             failure = "the model did not answer in time"
-        except OpenAIError as error:
+        except (OpenAIError, httpx.HTTPError, *_NONSENSE) as error:
             failure = f"the model cannot be asked ({_reason(error)})"
         if failure:
             raise BrainError(failure)
