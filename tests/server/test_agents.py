@@ -142,7 +142,7 @@ async def test_an_agent_gets_the_tools_that_it_is_given(local: Local) -> None:
     assert (await send(local, "PUT", path, wanted)).json()["data"] == wanted
     assert (await local.get(path)).json()["data"] == wanted
     assert (await local.get(f"/v1/agents/{agent['agent_id']}")).json()["tools"] == wanted
-    complaint(await send(local, "PUT", path, [{"tool_id": "tool_none"}]), 404, "not_found")
+    complaint(await send(local, "PUT", path, [{"tool_id": "tool_none"}]), 400, "invalid_request")
     complaint(await send(local, "PUT", path, {"tool_id": "end_call"}), 400, "invalid_request")
     assert (await local.get(path)).json()["data"] == wanted
 

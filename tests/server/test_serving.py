@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 
@@ -10,7 +11,7 @@ import pytest
 
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.server.serving import bind
-from tests.server.conftest import read, serve
+from tests.server.conftest import Local, read, serve
 
 
 async def test_two_servers_in_one_process_have_ports_and_keys_of_their_own() -> None:
@@ -18,6 +19,18 @@ async def test_two_servers_in_one_process_have_ports_and_keys_of_their_own() -> 
         assert first.server.base_url != second.server.base_url
         assert first.server.api_key != second.server.api_key
         assert (await second.http.get("/v1/models", headers=first.bearer)).status_code == 401
+
+
+async def test_a_short_answer_does_not_wait_for_an_acknowledgement(local: Local) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(local.server.base_url.rpartition(":")[2]))
+    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await reader.readline()
+    transport = local.server.transport(writer.get_extra_info("sockname"))
+    assert transport is not None
+    accepted: socket.socket = transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_wildcard_address_is_told_as_loopback() -> None:

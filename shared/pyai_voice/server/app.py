@@ -26,6 +26,9 @@ from .knowledge import routes as knowledge_routes
 from .limits import Patience, RequestId, Slots
 from .omni.door import omni_call
 from .omni.native import OmniSession
+from .omni.openai import RealtimeSession
+from .omni.openai_door import realtime
+from .openapi import openapi
 from .operations import routes
 from .refusals import error_response, handlers, unknown_route
 from .resources import OPERATIONS
@@ -54,8 +57,8 @@ def create_app(
 
     Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``, ``keys`` (a
     KeyRing), ``streams`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``, which thinks for Omni,
-    ``previews``, the samples of voices that were asked for, and ``abort``, which resets the connection of a client's address; ``transcribing``, the worker of the jobs, is put
-    there when the server runs.
+    ``previews``, the samples of voices that were asked for, and ``abort``, which resets the connection of a client's
+    address; ``transcribing``, the worker of the jobs, is put there when the server runs.
     """
     settings = settings or Settings()
     app = Starlette(
@@ -73,7 +76,7 @@ def create_app(
     app.state.streams = Slots(settings.max_streams, "streams")
     app.state.requests = Slots(settings.max_requests, "requests")
     app.state.previews = dict[str, bytes]()
-    app.state.sessions = set[HearSession | OmniSession]()
+    app.state.sessions = set[HearSession | OmniSession | RealtimeSession]()
     app.state.brain = OfflineBrain()
     app.state.abort = _no_abort
     return app
@@ -93,12 +96,15 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
         *knowledge_routes.routes,
         *routes(OPERATIONS),
+        Route("/openapi.json", openapi),
         WebSocketRoute("/v1/amd/stream", amd_stream),
         Route("/v1/amd/stream", _upgrade_required),
         WebSocketRoute("/v1/omni", omni_call),
         WebSocketRoute("/v2/omni/chat", omni_call),
+        WebSocketRoute("/v1/realtime", realtime),
         Route("/v1/omni", _upgrade_required),
         Route("/v2/omni/chat", _upgrade_required),
+        Route("/v1/realtime", _upgrade_required),
         WebSocketRoute("/{path:path}", _no_such_stream),
     ]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from ..errors import ServiceError, service_error
 from .auth import Key, authorize
 from .limits import limited
+from .state.collection import CURSOR
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -45,7 +46,7 @@ class PageQuery(Query):
     """Which part of a list."""
 
     limit: int = Field(20, ge=1, le=100)
-    cursor: str | None = None
+    cursor: Annotated[str, Field(pattern=f"^({CURSOR})?$")] = ""
     """``next_cursor`` of the part before."""
 
 
@@ -94,9 +95,9 @@ class Asked:
         return validated(lambda: model.model_validate(dict(self.request.query_params)))
 
     async def raw(self) -> bytes:
-        """Return the body as it came. Raises RequestError ``payload_too_large``."""
+        """Return the body as it came; an empty object where none came. Raises RequestError ``payload_too_large``."""
         if self._raw is None:
-            self._raw = await limited(self.request, self.settings.max_body).body()
+            self._raw = await limited(self.request, self.settings.max_body).body() or b"{}"
         return self._raw
 
     async def body(self, model: type[Model]) -> Model:
@@ -127,7 +128,8 @@ class Operation:
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
-    run: Callable[[Asked], Awaitable[BaseModel | Response]]
+    run: Callable[[Asked], Awaitable[BaseModel | Response]] | None = None
+    """What answers; None for an operation that is only described here."""
     scope: str | None = None
     """What the key must be allowed to do; None: any key will do."""
     public: bool = False
@@ -169,6 +171,8 @@ class _Resource:
 
     async def serve(self, request: Request) -> Response:
         operation = self._operations["GET" if request.method == "HEAD" else request.method]
+        if operation.run is None:
+            raise LookupError(operation.path)
         asked = Asked(request, _NOBODY if operation.public else authorize(request, operation.scope))
         try:
             answer = await operation.run(asked)

@@ -13,13 +13,14 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ExceptionHandler
 from starlette.websockets import WebSocket
 
 from ..errors import Category, ServiceError, rule_for, service_error
 from .settings import Settings
 
-__all__ = ["close_code", "error_response", "handlers", "unknown_route"]
+__all__ = ["close_code", "error_response", "handlers", "is_control_plane", "unknown_route"]
 
 _CONTROL_PLANE = re.compile(
     r"/v1/(me|sandbox|agents|tools|telephony|trace|recap|webhooks|knowledgebases|transcription"
@@ -52,9 +53,14 @@ def error_response(error: ServiceError, connection: HTTPConnection) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(math.ceil(error.retry_after))}
     if status == HTTPStatus.REQUEST_TIMEOUT:
         headers["Connection"] = "close"
-    if _CONTROL_PLANE.match(connection.scope["path"]):
+    if is_control_plane(connection.scope["path"]):
         return JSONResponse(_problem(error, status, request_id), status, headers, "application/problem+json")
     return JSONResponse({"error": _openai(error)}, status, headers)
+
+
+def is_control_plane(path: str) -> bool:
+    """Tell whether errors of a path are problem+json; others have OpenAI's shape."""
+    return _CONTROL_PLANE.match(path) is not None
 
 
 def close_code(error: ServiceError, refuse: str) -> int:
@@ -107,8 +113,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
     code = _STATUS_CODES.get(status, "invalid_request")
     found = unknown_route(request.scope["path"]) if status == 404 else service_error(detail, code=code, status=status)
     response = error_response(found, request)
-    response.headers.update(dict(getattr(error, "headers", None) or {}))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(sorted(_allowed(request)))
     return response
+
+
+def _allowed(request: Request) -> set[str]:
+    """Return the methods of all routes for this path; Starlette knows those of the first one."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return set[str]().union(*found)
 
 
 async def _gone(request: Request, error: Exception) -> Response:  # nobody reads it, and it is no failure to log

@@ -23,6 +23,7 @@ from .brain import Brain
 from .hear import HearSession
 from .knowledge.facade import Knowledge
 from .omni.native import OmniSession
+from .omni.openai import RealtimeSession
 from .settings import Settings
 from .state import State
 from .transcribing import Transcribing
@@ -61,7 +62,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let open streams say their last words, cut off those that do not read them, then close everything."""
         state = self._app.state
-        sessions: set[HearSession | OmniSession] = getattr(state, "sessions", set())
+        sessions: set[HearSession | OmniSession | RealtimeSession] = getattr(state, "sessions", set())
         drains = [asyncio.create_task(session.drain()) for session in sessions]
         if drains:
             await asyncio.wait(drains, timeout=_DRAIN)
@@ -101,7 +102,11 @@ def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server((str(address[0]), int(address[1])), family=family, backlog=512)
+        listening = socket.create_server((str(address[0]), int(address[1])), family=family, backlog=512)
+        # Connections inherit it. asyncio sets it for sockets that say they are TCP, and these do not: without it the
+        # body of a short answer waits 40 ms for the client to acknowledge the headers.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         reason = error.strerror or str(error)
     raise ConfigurationError(

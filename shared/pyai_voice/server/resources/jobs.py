@@ -7,6 +7,7 @@ Source: protocol of PyAI, "Transcription jobs and webhooks". ``POST .../cancel``
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, cast
@@ -33,7 +34,7 @@ _FORM = 1 << 16
 """Bytes of a form beside its file."""
 _INLINE = 1 << 18
 """Bytes of a result that goes out with its job; a larger one has an address of its own."""
-_LONGEST_KEY = 255
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 class JobForm(JobOptions):
@@ -135,8 +136,8 @@ async def _promise(asked: Asked) -> tuple[str, str] | None:
     key = asked.request.headers.get("idempotency-key")
     if key is None:
         return None
-    if not 0 < len(key) <= _LONGEST_KEY:
-        raise service_error(f"Idempotency-Key: expected 1 to {_LONGEST_KEY} characters", code="invalid_request")
+    if not _KEY.fullmatch(key):
+        raise service_error("Idempotency-Key: expected 1 to 255 visible characters", code="invalid_request")
     return key, sha256(await asked.raw()).hexdigest()
 
 

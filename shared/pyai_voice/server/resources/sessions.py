@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from ..auth import Key, authorize, credentials, spend
 from ..operations import Asked, Body, Operation
 from ..state import State
+from ..state.records import WHOLE
 from ..state.tokens import SessionToken
 
 __all__ = ["admit", "operations"]
@@ -37,7 +38,7 @@ class NewSession(Body):
 
     allowed_origins: Annotated[list[Origin], Field(min_length=1, max_length=50)]
     """Of the pages that may use it."""
-    ttl_seconds: Annotated[int, Field(ge=1, le=600)] = 60
+    ttl_seconds: Annotated[int, Field(ge=1, le=600), WHOLE] = 60
     session_label: Label | None = None
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from ...errors import service_error
 from .collection import Collection, Page
 from .database import Database
 from .records import Address, Record, new_id
@@ -144,9 +145,11 @@ class Agents:
         return await self._agents.change(organisation, agent_id, change)
 
     async def attach(self, organisation: str, agent_id: str, tools: list[Attached]) -> Agent:
-        """Give it these tools and no others. Raises RequestError ``not_found`` for a tool that does not exist."""
-        for each in tools:
-            await self._tools.get(organisation, each.tool_id)
+        """Give it these tools and no others. Raises RequestError ``invalid_request`` for a tool that does not exist."""
+        wanted = [each.tool_id for each in tools]
+        known = [tool.tool_id for tool in await self._tools.enabled(organisation, wanted)]
+        if missing := [each for each in wanted if each not in known]:
+            raise service_error(f"tool_id: there is no tool {missing[0][:60]!r}", code="invalid_request")
         return await self._agents.change(
             organisation, agent_id, lambda agent: agent.model_copy(update={"tools": tools})
         )

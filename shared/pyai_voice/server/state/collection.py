@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -13,7 +13,10 @@ from pydantic import BaseModel
 from ...errors import ServiceError, service_error
 from .database import Database
 
-__all__ = ["Collection", "Page"]
+__all__ = ["CURSOR", "Collection", "Page"]
+
+CURSOR = r"c[1-9][0-9]{0,17}"
+"""What a cursor looks like; what it means is nobody's business."""
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
@@ -196,16 +199,12 @@ _FROM_THE_NEWEST = 1 << 62
 
 
 def _write_cursor(number: int) -> str:
-    return urlsafe_b64encode(str(number).encode()).decode()
+    return f"c{number}"
 
 
 def _read_cursor(cursor: str | None) -> int:
-    if cursor is None:
+    if not cursor:
         return _FROM_THE_NEWEST
-    try:
-        number = int(urlsafe_b64decode(cursor.encode("ascii")))
-    except ValueError:
-        number = 0
-    if not 0 < number < _FROM_THE_NEWEST:
+    if not re.fullmatch(CURSOR, cursor):
         raise service_error("cursor: expected the next_cursor of a page", code="invalid_request")
-    return number
+    return int(cursor[1:])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Address", "Record", "new_id", "now_ms"]
+__all__ = ["WHOLE", "Address", "Record", "new_id", "now_ms"]
 
 _ADDRESS = re.compile(
     r"(https://[A-Za-z0-9.-]{1,253}|http://(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]{1,5})?([/?#][!-~]*)?"
@@ -21,6 +21,13 @@ def _check_address(address: str) -> str:
         raise ValueError("expected an https address without a user name")
     return address
 
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""Takes 5.0 for 5, as JSON does; comes last in the annotation."""
 
 Address = Annotated[
     str, Field(max_length=2000, json_schema_extra={"pattern": f"^{_ADDRESS.pattern}$"}), AfterValidator(_check_address)

@@ -13,12 +13,13 @@ from pydantic import Field, field_validator
 from ...errors import service_error
 from .collection import Collection
 from .database import Database
-from .records import Address, Record, new_id, now_ms
+from .records import WHOLE, Address, Record, new_id, now_ms
 
 __all__ = ["BUILT_IN", "Tool", "ToolFields", "Tools"]
 
 _MOST = 1000
 """Tools of one organisation."""
+_OBJECT: dict[str, Any] = {"properties": {"type": {"const": "object"}}, "required": ["type"]}
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -28,11 +29,11 @@ class ToolFields(Record):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     description: Annotated[str, Field(max_length=4000)] = ""
     """When to call it, for the agent."""
-    input_schema: dict[str, Any] = _NO_ARGUMENTS
+    input_schema: Annotated[dict[str, Any], Field(json_schema_extra=_OBJECT)] = _NO_ARGUMENTS
     """JSON Schema of its arguments, an object."""
     webhook_url: Address
     """Where the server posts a call: public, https."""
-    timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 5000
+    timeout_ms: Annotated[int, Field(ge=100, le=60_000), WHOLE] = 5000
 
     @field_validator("input_schema")
     @classmethod
