@@ -50,6 +50,14 @@ async def test_an_agent_is_made_read_changed_and_deleted() -> None:
     assert not delete.body
 
 
+async def test_the_token_of_a_knowledge_endpoint_is_sent_and_not_shown() -> None:
+    settings = AgentSettings(kb_endpoint="https://acme.com/kb", kb_token="kb_top-secret-2")
+    async with rest(answering(201, AGENT)) as (client, server):
+        await client.agents.create("Front desk", settings)
+    assert server.requests[0].json["kb_token"] == "kb_top-secret-2"
+    assert "top-secret" not in f"{settings!r}{ProtocolError('kb_top-secret-2 leaked')}"
+
+
 async def test_agents_are_listed() -> None:
     async with rest(answering(200, {"data": [AGENT, {"id": "agent_2"}]})) as (client, _):
         assert [agent.agent_id async for agent in client.agents.list()] == ["agent_7f3a0b12", "agent_2"]

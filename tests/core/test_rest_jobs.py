@@ -252,7 +252,6 @@ async def test_the_address_of_a_result_is_in_no_repr() -> None:
         (answering(403, b"<Error>s3cr3t</Error>", "application/xml"), ServiceError, "403, result_unavailable"),
         (answering(200, b"<html>", "text/html"), ProtocolError, "not JSON"),
         (answering(200, b"[1]", "application/json"), None, ""),
-        (hang_up, ConnectivityError, "unreachable"),
     ],
 )
 async def test_a_result_that_cannot_be_had_is_one_error(reply: Reply, kind: type[Exception] | None, said: str) -> None:
@@ -264,6 +263,13 @@ async def test_a_result_that_cannot_be_had_is_one_error(reply: Reply, kind: type
                 await client.jobs.result("job_1")
             assert "s3cr3t" not in str(caught.value)
     assert len(server.requests) == 2
+
+
+async def test_a_result_that_cannot_be_had_yet_is_asked_for_again() -> None:
+    replies = elsewhere(), hang_up, answering(503), answering(200, RESULT)
+    async with rest(*replies, window=5.0) as (client, server):
+        assert (await client.jobs.result("job_1")).speakers == 2
+    assert len(server.requests) == 4
 
 
 async def test_a_result_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

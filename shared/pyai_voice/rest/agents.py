@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, OnErrorOmit
+from pydantic import AliasChoices, Field, OnErrorOmit, SecretStr, field_serializer
 
 from .pages import Pages
-from .record import Body, Record, Time
+from .record import Body, Record, Secret, Time
 from .resource import Resource
 
 __all__ = ["Agent", "AgentRequests", "AgentSettings", "AgentTool"]
@@ -45,6 +45,8 @@ class AgentSettings(Body):
     consent_line: Annotated[str, Field(max_length=500)] | None = None
     kb_endpoint: str | None = None
     """Your knowledge endpoint; https."""
+    kb_token: Secret | None = None
+    """The bearer that the service shows to it."""
     metadata: Annotated[dict[Key, Value], Field(max_length=16)] | None = None
     vocabulary: Annotated[tuple[str, ...], Field(max_length=100)] | None = None
     """Words to listen for; the service uses few of them. Empty: none."""
@@ -55,6 +57,10 @@ class AgentSettings(Body):
     """JSON Schema of what is told of each call."""
     extraction_webhook_url: str | None = None
     """Where that goes (``omni.call.extracted``); https."""
+
+    @field_serializer("kb_token")
+    def _show(self, token: SecretStr | None) -> str | None:
+        return token.get_secret_value() if token else None
 
 
 class AgentTool(Record):

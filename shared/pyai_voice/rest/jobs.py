@@ -9,6 +9,7 @@ Source: protocol of PyAI, "Transcription jobs and webhooks" (scope ``transcribe:
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import random
 from contextlib import aclosing
@@ -20,6 +21,7 @@ from pydantic import AliasChoices, Field, OnErrorOmit, field_validator, model_va
 from ..errors import ConfigurationError, ProtocolError, PyAIError, ServerError, ServiceError, StalledError
 from ..exchange import Answer
 from ..outbound import Outbound
+from ..retry import retried
 from .pages import Pages
 from .record import Body, Record, Time, parse
 from .resource import Resource
@@ -210,7 +212,8 @@ class JobRequests(Resource):
             return job.result
         if job.result_url is None:
             raise ProtocolError(f"Job {job_id} is completed and has no result")
-        answer = await self._fetch(job.result_url)
+        fetch = functools.partial(self._fetch, job.result_url)
+        answer = await retried(fetch, self._http.endpoint, self._http.window, _worth_fetching)
         value = answer.json()
         fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
         return parse(JobResult, fields.get("result", fields), answer)
@@ -238,6 +241,10 @@ class JobRequests(Resource):
                 asked = error.retry_after or 0.0
             await asyncio.sleep(max(asked, wait * random.uniform(0.75, 1.0)))
             wait = min(wait * _GROWTH, _LONGEST_WAIT)
+
+
+def _worth_fetching(error: PyAIError) -> bool:
+    return error.retryable and error.code not in ("blocked_address", "too_large")
 
 
 def _field(value: object) -> str:
