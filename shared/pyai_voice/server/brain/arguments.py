@@ -43,7 +43,8 @@ def answer_for(tool: Tool, name: str, text: str) -> Any:
     written = write_final(text, _SMART)
     schema = _properties(tool)[name]
     found = _find(name, schema, written)
-    if found is not None or schema.get("type", "string") != "string" or "enum" in schema:
+    free = schema.get("type", "string") == "string" and "enum" not in schema
+    if found is not None or not free or any(part in name.lower() for part, pattern in _BY_NAME if pattern in _EXACT):
         return found
     return _LEAD.sub("", written.strip()).strip(" .,!?") or None
 
@@ -112,3 +113,5 @@ _BY_NAME = (
     ("name", _NAME),
 )
 """Part of an argument's name -> what it looks like."""
+_EXACT = (_MAIL, _CODE)
+"""What nobody says in other words."""
