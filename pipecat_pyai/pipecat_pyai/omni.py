@@ -28,6 +28,7 @@ from pipecat.frames.frames import (
     LLMServiceMetadataFrame,
     LLMSetToolsFrame,
     LLMUpdateSettingsFrame,
+    StartFrame,
     STTMuteFrame,
     UserAudioRawFrame,
     UserMuteStartedFrame,
@@ -207,6 +208,11 @@ class PyAIOmniLLMService(OmniAgent):
         wire = self._rate if telephone or self._rate in (16000, 24000) else 16000
         self._fixed |= {"rate": wire, "input_rate": self._rate, "output_rate": output}
         self._agent(self._settings)
+
+    async def start(self, frame: StartFrame) -> None:
+        """Know the handlers of the service's own tools: a call may begin without a context."""
+        await super().start(frame)
+        self._sync_registered_tool_handlers(None)  # Pipecat before 1.13 waits for a context
 
     async def stop(self, frame: EndFrame) -> None:
         """End what is open, then hang up."""
