@@ -10,10 +10,8 @@ from typing import Any
 
 from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
-from starlette.routing import WebSocketRoute
 
 from pyai_voice.server.brain.scripted import ScriptedBrain, Step
-from pyai_voice.server.omni.openai_door import realtime
 from pyai_voice.server.settings import Settings
 from tests.server.conftest import Local, serve
 from tests.server.fakes import silence, tone
@@ -23,10 +21,8 @@ RATE = 24000
 
 @asynccontextmanager
 async def realtime_server(*lines: tuple[Step, ...] | str, settings: Settings | None = None) -> AsyncIterator[Local]:
-    """Serve with a brain that says these lines; ``local.server.app.state.brain`` is the brain."""
-    async with serve(settings) as local:
-        local.server.app.state.brain = ScriptedBrain(lines)
-        local.server.app.router.routes.insert(0, WebSocketRoute("/v1/realtime", realtime))
+    """Serve with a brain that says these lines."""
+    async with serve(settings, brain=ScriptedBrain(lines)) as local:
         yield local
 
 

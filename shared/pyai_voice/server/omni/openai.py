@@ -38,6 +38,7 @@ from .facts import (
 from .mind import PassageSource
 from .openai_sound import SPOKEN_RATE, Encoder, decode
 from .openai_words import LONGEST_SESSION, abilities_of, agent_of, habits_of, messages_of
+from .record import Recorder
 
 __all__ = ["RealtimeSession", "receive"]
 
@@ -73,6 +74,7 @@ class RealtimeSession:
         websocket: WebSocket,
         engines: Engines,
         brain: Brain,
+        recorder: Recorder,
         *,
         model: str,
         beta: bool = False,
@@ -85,11 +87,13 @@ class RealtimeSession:
         self._engines = engines
         self._brain = brain
         self._passages = passages
+        self._recorder = recorder
         self._machine = RealtimeServer(secrets.token_hex(4), model, abilities_of(engines), beta=beta)
         self._sending = asyncio.Lock()
         self._made = asyncio.Event()
         self._conversation: Conversation | None = None
         self._answer: _Answer | None = None
+        self._failed = False
         self._ended = asyncio.Event()
 
     async def run(self, first: Message | None = None) -> None:
@@ -113,6 +117,7 @@ class RealtimeSession:
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._conversation is not None:
                 await self._conversation.aclose()
+            await self._recorder.finish(failed=self._failed)
             self._ended.set()
 
     async def drain(self) -> None:
@@ -180,6 +185,7 @@ class RealtimeSession:
     async def _tell_all(self) -> None:
         await self._made.wait()
         async for fact in self._talk():
+            self._recorder.note(fact)
             match fact:
                 case Ended(reason):
                     return await self._end(reason)
@@ -257,6 +263,7 @@ class RealtimeSession:
                 await self._close(_GOING_AWAY)
 
     async def _close(self, close_code: int, code: str = "", message: str = "") -> None:
+        self._failed = close_code == _ENGINE_FAILED
         if code:
             self._machine.error(code, message, server=True)
         with suppress(WebSocketDisconnect, RuntimeError):  # it has gone, or was closed by the other task
