@@ -94,7 +94,7 @@ class TurnBegan:
 
     reply: str
     number: int
-    """Counts from 1."""
+    """Grows; a reply that was never begun leaves a gap."""
     trigger: Trigger
     waited: float | None = None
     """Seconds since the caller stopped speaking; None where the caller had not spoken."""
