@@ -66,6 +66,7 @@ def create_app(
         middleware=[Middleware(Patience), Middleware(RequestId), *middleware],
         exception_handlers=handlers,
     )
+    app.router.redirect_slashes = False  # there is one address for each thing
     app.state.settings = settings
     app.state.engines = engines
     app.state.knowledge = knowledge

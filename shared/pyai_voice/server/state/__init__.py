@@ -27,7 +27,7 @@ class State:
     """Every store of the server, over one database."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self.tools = Tools(database)
         self.agents = Agents(database, self.tools)
         self.tokens = SessionTokens(database)
@@ -47,4 +47,4 @@ class State:
 
     async def aclose(self) -> None:
         """Finish what was begun, and close."""
-        await self._database.aclose()
+        await self.database.aclose()
