@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyai_voice.protocol.realtime.calls import CallerAudio, Cancel, Clear, Commit, Configure, RealtimeCall, Respond
+from pyai_voice.protocol.realtime.calls import (
+    Answered,
+    CallerAudio,
+    Cancel,
+    Clear,
+    Commit,
+    Configure,
+    RealtimeCall,
+    Respond,
+)
 from pyai_voice.protocol.realtime.server import RealtimeServer
 from tests.core.realtime import ABILITIES, Client
 
@@ -480,7 +489,7 @@ def test_a_function_is_called_and_its_answer_goes_to_the_next_response() -> None
     client.text("What is the weather?")
     first = response(client.says("response.create"))
     client.server.agent_said(first.response_id, "One moment.")
-    client.server.function_wanted(first.response_id, "weather", {"city": "Köln"})
+    call_id = client.server.function_wanted(first.response_id, "weather", {"city": "Köln"})
     client.server.agent_said(first.response_id, " Please.")
     client.server.response_ended(first.response_id)
     events = client.sent()
@@ -501,9 +510,10 @@ def test_a_function_is_called_and_its_answer_goes_to_the_next_response() -> None
     ]
     done = events[8]
     assert (done["name"], json.loads(done["arguments"]), done["output_index"]) == ("weather", {"city": "Köln"}, 1)
+    assert done["call_id"] == call_id
     assert events[11]["output_index"] == 0 and events[13]["transcript"] == "One moment. Please."
     output = {"type": "function_call_output", "call_id": done["call_id"], "output": '{"rain": true}'}
-    client.says("conversation.item.create", item=output)
+    assert client.says("conversation.item.create", item=output) == [Answered(done["call_id"], '{"rain": true}')]
     assert client.kinds() == ["conversation.item.added", "conversation.item.done"]
     assert said(response(client.says("response.create")))[2:] == [
         ("function_call", "weather"),
@@ -531,7 +541,7 @@ def test_a_cancelled_response_closes_what_it_opened() -> None:
     assert events[3]["item"]["status"] == "incomplete"
     client.server.agent_said(respond.response_id, "there was")
     client.server.agent_audio(respond.response_id, bytes(2))
-    client.server.function_wanted(respond.response_id, "f", {})
+    assert client.server.function_wanted(respond.response_id, "f", {}) == ""
     client.server.response_ended(respond.response_id)
     client.server.response_interrupted(respond.response_id, 0.1)
     client.server.response_failed(respond.response_id, "x", "y")
@@ -911,7 +921,8 @@ class _Scene:
         self._note(self.client.server.agent_audio(self.active, bytes(480)))
 
     def tool(self) -> None:
-        self._note(self.client.server.function_wanted(self.active, "f", {}))
+        self.client.server.function_wanted(self.active, "f", {})
+        self._note()
 
     def end(self) -> None:
         self._note(self.client.server.response_ended(self.active))

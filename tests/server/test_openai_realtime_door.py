@@ -13,8 +13,9 @@ from pyai_voice.omni import OmniStream
 from pyai_voice.omni_events import CallStarted, Configured, OmniEvent, ReplyEnded, ReplyText
 from pyai_voice.omni_options import OmniOptions
 from pyai_voice.options import Endpoint
+from pyai_voice.server.brain.scripted import call
 from tests.server.conftest import Local
-from tests.server.openai_realtime import realtime_server, session_with
+from tests.server.openai_realtime import pause, realtime_server, session_with, speech
 from tests.server.test_openai_realtime_faults import address, bearer
 
 CONFIGURE = b'\x03{"type":"configure","greeting":"Hello there"}'
@@ -95,15 +96,23 @@ async def test_our_own_client_talks_over_this_address() -> None:
 
 
 async def test_what_was_said_is_in_the_record_of_the_call() -> None:
-    async with realtime_server("Good morning") as local:
+    async with realtime_server((call("weather", city="Köln"),), "It rains") as local:
         async with session_with(local) as session:
-            await session.add("hello")
+            await session.configure(tools=[{"type": "function", "name": "weather"}])
+            await session.speak(speech(1.0), pause(2.0))
+            asked = await session.until("response.function_call_arguments.done")
+            await session.until("response.done")
+            answer: Any = {"type": "function_call_output", "call_id": asked.call_id, "output": "rain"}
+            await session.connection.conversation.item.create(item=answer)
             await session.connection.response.create()
             await session.until("response.done")
         async with asyncio.timeout(10):
             while (record := await _record(local))["status"] != "completed":
                 pass  # it is written when the server sees that the client has gone
-        assert [(entry["role"], entry["text"]) for entry in record["entries"]] == [("agent", "Good morning")]
+        entries = [
+            (each.get("role", each.get("name")), each.get("text", each.get("result"))) for each in record["entries"]
+        ]
+        assert entries == [("caller", "w1 w2 w3 w4 w5."), ("weather", "rain"), ("agent", "It rains")]
 
 
 async def _record(local: Local) -> dict[str, Any]:

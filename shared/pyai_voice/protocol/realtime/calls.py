@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .items import Item
 from .session import Session
 
-__all__ = ["Cancel", "CallerAudio", "Clear", "Commit", "Configure", "RealtimeCall", "Respond"]
+__all__ = ["Answered", "Cancel", "CallerAudio", "Clear", "Commit", "Configure", "RealtimeCall", "Respond"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +52,14 @@ class Cancel:
     response_id: str
 
 
-RealtimeCall = Configure | CallerAudio | Commit | Clear | Respond | Cancel
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The client says what a function gave; the answer is among the items of the next response."""
+
+    call_id: str
+    """As ``function_wanted`` returned it; or any other, of a conversation that the client replays."""
+    output: str
+
+
+RealtimeCall = Configure | CallerAudio | Commit | Clear | Respond | Cancel | Answered
 """Everything that a client can ask for, beside what is answered at once."""

@@ -67,8 +67,8 @@ class Response:
             message.parts[0].seconds += self._session.audio.output.format.audio.seconds(len(audio))
             self._emit("response.output_audio.delta", **self._in(message), delta=base64.b64encode(audio).decode())
 
-    def function_call(self, name: str, arguments: str) -> None:
-        """Ask the client to call a function."""
+    def function_call(self, name: str, arguments: str) -> str:
+        """Ask the client to call a function; return the id of the call."""
         item = Item(self._new_id("item"), "function_call", "in_progress", call_id=self._new_id("call"), name=name)
         self._add(item)
         call = {**self._at(item), "item_id": item.item_id, "call_id": item.call_id}
@@ -76,6 +76,7 @@ class Response:
         item.arguments = arguments
         self._emit("response.function_call_arguments.done", **call, name=name, arguments=arguments)
         self._finish(item, "completed")
+        return item.call_id
 
     def end(
         self,

@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from .beta import from_beta, to_beta
 from .caller import Caller
-from .calls import CallerAudio, Cancel, Clear, Commit, Configure, RealtimeCall, Respond
+from .calls import Answered, CallerAudio, Cancel, Clear, Commit, Configure, RealtimeCall, Respond
 from .items import Id, Item, Items, read_item
 from .response import Response
 from .session import Abilities, Session
@@ -167,7 +167,7 @@ class RealtimeServer:
         before = self.items.insert(item, asked.previous_item_id)
         self._emit("conversation.item.added", previous_item_id=before, item=item.wire())
         self._emit("conversation.item.done", previous_item_id=before, item=item.wire())
-        return []
+        return [Answered(item.call_id, item.output)] if item.kind == "function_call_output" else []
 
     def _delete(self, event: dict[str, Any]) -> list[RealtimeCall]:
         item = self._item(_read(_ItemEvent, event).item_id, "delete", "deleting")
@@ -298,10 +298,10 @@ class RealtimeServer:
         if response := self._active(response_id):
             response.audio(audio)
 
-    def function_wanted(self, response_id: str, name: str, arguments: Mapping[str, Any]) -> None:
-        """The agent wants a function of the client's."""
-        if response := self._active(response_id):
-            response.function_call(name, json.dumps(arguments, ensure_ascii=False))
+    def function_wanted(self, response_id: str, name: str, arguments: Mapping[str, Any]) -> str:
+        """The agent wants a function of the client's: return the id of the call, empty where nobody asks any more."""
+        response = self._active(response_id)
+        return response.function_call(name, json.dumps(arguments, ensure_ascii=False)) if response else ""
 
     def response_ended(self, response_id: str) -> None:
         """A response is complete."""

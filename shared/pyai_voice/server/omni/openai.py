@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ...protocol.hear.wire import Message
-from ...protocol.realtime.calls import CallerAudio, Cancel, Clear, Commit, Configure, RealtimeCall, Respond
+from ...protocol.realtime.calls import Answered, CallerAudio, Cancel, Clear, Commit, Configure, RealtimeCall, Respond
 from ...protocol.realtime.server import RealtimeServer
 from ..brain import Brain
 from ..engines.load import Engines
@@ -93,6 +93,8 @@ class RealtimeSession:
         self._made = asyncio.Event()
         self._conversation: Conversation | None = None
         self._answer: _Answer | None = None
+        self._functions: dict[str, str] = {}
+        """The wire's name of a function call -> the conversation's."""
         self._failed = False
         self._ended = asyncio.Event()
 
@@ -153,6 +155,8 @@ class RealtimeSession:
                     await self._talk().clear()
                 case Respond():
                     self._respond(call)
+                case Answered(call_id, output):
+                    self._talk().answer_tool(self._functions.pop(call_id, ""), output)
                 case Cancel():
                     self._answer = None
                     self._talk().interrupt()
@@ -230,7 +234,8 @@ class RealtimeSession:
             case AgentAudio(pcm=pcm):
                 self._machine.agent_audio(answer.response_id, answer.encoder.feed(pcm))
             case ToolWanted():
-                self._machine.function_wanted(answer.response_id, fact.name, fact.arguments)
+                call_id = self._machine.function_wanted(answer.response_id, fact.name, fact.arguments)
+                self._functions[call_id] = fact.call_id
             case TurnEnded():
                 self._machine.agent_audio(answer.response_id, answer.encoder.feed(b"", last=True))
                 self._machine.response_ended(answer.response_id)
