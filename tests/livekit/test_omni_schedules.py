@@ -101,7 +101,7 @@ class Framework:
     def __post_init__(self) -> None:
         self._turns = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._playing: set[asyncio.Task[None]] = set()
+        self.playing: set[asyncio.Task[None]] = set()
         for name, react in {
             "generation_created": self._created,
             "input_speech_started": self._started,
@@ -113,9 +113,9 @@ class Framework:
 
     def interrupt(self) -> None:
         """Stop what plays, as the program may."""
-        for task in self._playing:
+        for task in self.playing:
             task.cancel()
-        self._playing.clear()
+        self.playing.clear()
         self.session.interrupt()
 
     def _created(self, generation: llm.GenerationCreatedEvent) -> None:
@@ -133,8 +133,8 @@ class Framework:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if playing:
-            self._playing.add(task)
-            task.add_done_callback(self._playing.discard)
+            self.playing.add(task)
+            task.add_done_callback(self.playing.discard)
 
     async def _play(self, generation: llm.GenerationCreatedEvent) -> None:
         async with self._turns:
@@ -258,6 +258,7 @@ def unsettled(service: Service, framework: Framework) -> list[str]:
     facts = {
         "a generation is open": bool(framework.open),
         "a call was not answered once": sorted(answers) != sorted(service.calls),
+        "a message is not at its end": bool(framework.playing),
         "an interrupted turn was heard": bool(framework.ghosts),
         "a turn was heard after a newer one": framework.heard != sorted(framework.heard),
         "the caller is speaking": framework.speaking != [True, False] * (len(framework.speaking) // 2),

@@ -114,3 +114,27 @@ async def test_an_interruption_stops_the_loudspeaker_and_the_history_holds_what_
         assert 1 <= len(spoken.split()) <= 6
         assert b"\x0d" not in running.output.pcm
         assert [role for role, _ in told(running.session.history)] == ["assistant", "user", "assistant"]
+
+
+async def test_an_answer_that_comes_at_once_is_a_message_of_its_own_with_all_its_sound():
+    async def converse(peer: Peer) -> None:
+        await peer.configured()
+        peer.machine.audio(tone(0.1))
+        peer.machine.agent_said("Hello.")
+        await hears(peer, 0.6)
+        peer.machine.turn_begin()
+        peer.machine.tool_call("lookup_order", {"order_id": "9"}, now())
+        await peer.until(lambda: peer.calls)
+        peer.machine.turn_begin()
+        peer.machine.agent_said("It was shipped on Monday.")
+        for _ in range(8):
+            peer.machine.audio(tone(0.1, sample=b"\x09\x00"))
+            await hears(peer, 0.1)
+        await peer.stay()
+
+    async with conversation(converse, Shop(), greeting="Hello.", slow=True) as (running, service, _):
+        async with asyncio.timeout(20):
+            assert (await running.reply()).text_content == "Hello."
+            assert (await running.reply()).text_content == "It was shipped on Monday."
+        assert bytes(running.output.pcm) == tone(0.1) + tone(0.8, sample=b"\x09\x00")
+        assert len(service.peers[0].kinds("configure")) == 1

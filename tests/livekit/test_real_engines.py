@@ -11,15 +11,18 @@ from pathlib import Path
 import jiwer
 import pytest
 from livekit import rtc
+from livekit.agents import Agent, function_tool
 from livekit.agents.stt import RecognizeStream, SpeechEvent
 
 from livekit_pyai import STT, TTS, turn_handling
+from livekit_pyai.realtime import RealtimeModel
 from pyai_voice.audio import read_wav
 from pyai_voice.server.engines.load import Engines, load_engines
 from pyai_voice.server.serving import Running, running
 
 from .headless import Call, call
 from .helpers import END, FINAL, START, kinds, rest, texts
+from .omni import SlowSpeaker, told
 
 SPEECH = Path(__file__).parents[3] / "shared" / "speech"
 SENTENCE = "Please bring twenty five chairs to the meeting room on Thursday."
@@ -120,6 +123,41 @@ async def test_a_person_is_understood_and_answered(server: Running):
             event = await stt.recognize(reply)
     assert "espresso" in words(heard)
     assert "espresso" in words(event.alternatives[0].text)
+
+
+class Shop(Agent):
+    """Knows when the shop opens, and has a tool for orders."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You are Mia of the tea shop. The tea shop opens at nine in the morning.")
+
+    @function_tool
+    async def order_status(self, order_number: int) -> str:
+        """Tell the status of an order by its number."""
+        return f"Order {order_number} was shipped on Monday."
+
+
+async def test_omni_greets_understands_calls_a_tool_and_answers(server: Running):
+    model = RealtimeModel(**address(server), greeting="Hello, this is the tea shop.")
+    question = await spoken(server, "What is the status of order number seven?")
+    speaker = SlowSpeaker()
+    async with call(Shop(), llm=model, output=speaker) as running_call:
+        assert "tea shop" in words((await running_call.reply()).text_content or "")
+        heard = await _order(running_call, question)
+        answer = await running_call.reply(within=40)
+        async with asyncio.timeout(40):
+            while "shipped" not in (answer.text_content or ""):
+                answer = await running_call.reply()
+        history = told(running_call.session.history)
+    await model.aclose()
+    assert "order" in words(heard)
+    assert ("call", "order_status") in history and ("result", "Order 7 was shipped on Monday.") in history
+    async with STT(**address(server)) as stt:
+        pcm = bytes(speaker.pcm)
+        event = await stt.recognize(rtc.AudioFrame(pcm, 24000, 1, len(pcm) // 2))
+    assert (
+        jiwer.wer("hello this is the tea shop order 7 was shipped on monday", words(event.alternatives[0].text)) <= 0.25
+    )
 
 
 async def _order(running_call: Call, recording: rtc.AudioFrame) -> str:

@@ -36,8 +36,9 @@ __all__ = ["Floor"]
 
 _TAIL = 0.2
 """Seconds in which a final transcript may be amended, before it is told."""
-_TOGETHER = 0.1
-"""Seconds in which further tool calls belong to the same generation."""
+_TOGETHER = 0.3
+"""Seconds in which further tool calls, and what is left of the reply that made them, belong to the same generation,
+where it must be closed for LiveKit to hand over the results."""
 _NOISE = 3.0
 """Seconds without words after which a caller who was interrupting, or speaking, is taken to be silent."""
 _REMEMBERED = 16
@@ -46,7 +47,9 @@ _REMEMBERED = 16
 
 class Floor:
     """``emit`` tells LiveKit an event; ``over`` is called with each generation that has ended; ``audible`` says whether
-    LiveKit is playing something. Needs a running loop.
+    LiveKit is playing something, ``early`` whether results of tools are read before LiveKit hands them over: then a
+    generation stays open while it is spoken, since a tool of the next one would wait until this one has been played.
+    Needs a running loop.
     """
 
     def __init__(
@@ -55,11 +58,15 @@ class Floor:
         emit: Callable[..., Any],
         over: Callable[[Generation], None],
         audible: Callable[[], bool],
+        early: Callable[[], bool],
     ) -> None:
         self._name = name
         self._emit = emit
         self._over = over
         self._audible = audible
+        self._early = early
+        self._calls: set[str] = set()
+        """Calls of the open generation that wait for their results."""
         self._count = 0
         self._generation: Generation | None = None
         self._recent: deque[Generation] = deque(maxlen=_REMEMBERED)
@@ -71,7 +78,7 @@ class Floor:
         self._utterance = ""
         self._utterance_at = 0.0
         self._final: llm.InputTranscriptionCompleted | None = None
-        self._told = ""
+        self._told = self._told_text = ""
         self._tail = Timer(self._tell_final)
         self._together = Timer(self._end_generation)
         self._noise = Timer(self._stop_speaking)
@@ -84,15 +91,17 @@ class Floor:
             case CallerTranscript():
                 self._caller(event)
             case AgentTurnBegan():
+                self._after_tools()
                 self._stop_speaking()
                 self._turn_at = time.time()
             case ReplyStarted():
                 self._replying = True
+                self._after_tools()
                 self._stop_speaking()
             case ReplyAudio(pcm=pcm, rate=rate):
-                self._current().audio(pcm, rate)
+                self._continued().audio(pcm, rate)
             case ReplyText(segment=segment, final=final) if segment:
-                self._current().say(segment, final=final)
+                self._continued().say(segment, final=final)
             case ReplyEnded():
                 self._replying = False
                 self._end_generation()
@@ -104,11 +113,21 @@ class Floor:
     def call(self, called: ToolCalled) -> llm.FunctionCall:
         """Have LiveKit run a tool."""
         self._tell_final()  # the tool may read the conversation
+        self._stop_speaking()  # or LiveKit waits with it
         arguments = json.dumps(called.arguments)
         call = llm.FunctionCall(call_id=called.call_id, name=called.name, arguments=arguments)
         self._current().call(call)
-        self._together.start(_TOGETHER)
+        self._calls.add(called.call_id)
+        if not (self._replying and self._early()):
+            self._together.start(_TOGETHER)
         return call
+
+    def answered(self, call_id: str) -> None:
+        """A call needs no result any more: what comes when all have theirs is another generation."""
+        if call_id in self._calls:
+            self._calls.discard(call_id)
+            if not self._calls:
+                self._end_generation()
 
     # What LiveKit asks for
 
@@ -156,6 +175,17 @@ class Floor:
             self._announce(self._generation)
         return self._generation
 
+    def _continued(self) -> Generation:
+        """Return the generation for more of a reply; one that has called tools is not over while more comes."""
+        if self._together.running:
+            self._together.start(_TOGETHER)
+        return self._current()
+
+    def _after_tools(self) -> None:
+        """What comes now is a reply of its own."""
+        if self._calls:
+            self._end_generation()
+
     def _announce(self, generation: Generation) -> None:
         requested, self._requested = self._requested, None
         wanted = requested is not None and not requested.done()
@@ -166,6 +196,7 @@ class Floor:
 
     def _end_generation(self) -> None:
         self._together.stop()
+        self._calls.clear()
         generation, self._generation = self._generation, None
         if generation is not None:
             generation.end()
@@ -181,7 +212,8 @@ class Floor:
     def _caller(self, words: CallerTranscript) -> None:
         item = f"{self._name}_{words.utterance}"
         if item == self._told:
-            return  # amended after it was told: LiveKit's history would have it twice
+            self._amend(words.text)
+            return
         if item != self._utterance:
             self._tell_final()
             self._utterance, self._utterance_at = item, self._speaking_at if self._speaking else time.time()
@@ -199,11 +231,21 @@ class Floor:
             self._noise.start(_NOISE)
         self._emit("input_audio_transcription_completed", transcript)
 
+    def _amend(self, text: str) -> None:
+        """Tell words that came after their utterance was told; the same item again would be in the history twice."""
+        more = text.removeprefix(self._told_text).strip()
+        if more:
+            self._told_text = text
+            name = f"{self._told}_{len(text)}"
+            self._emit(
+                "input_audio_transcription_completed", llm.InputTranscriptionCompleted(name, more, is_final=True)
+            )
+
     def _tell_final(self) -> None:
         self._tail.stop()
         final, self._final = self._final, None
         if final is not None:
-            self._told = final.item_id
+            self._told, self._told_text = final.item_id, final.transcript
             self._emit("input_audio_transcription_completed", final)
 
     @property

@@ -68,7 +68,7 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         self._name = utils.shortuuid("omni_")
         self._agent = AgentDescription(model.options, self._name)
         self._known = asyncio.Event()
-        self._floor = Floor(self._name, self.emit, self._over, self._audible)
+        self._floor = Floor(self._name, self.emit, self._over, self._audible, early=lambda: self._follows is not None)
         self._desk = ToolDesk(self._answer, self._fail)
         self._meter = CallMeter(model.label, model.model, model.provider)
         self._sound = MonoInput(model.options.rate)
@@ -238,6 +238,7 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
                 self._called(event)
             case ToolCallClosed(call_id=call_id, reason=reason):
                 self._desk.forget(call_id)
+                self._floor.answered(call_id)
                 logger.warning("A tool call of Omni ended without LiveKit's result: %s", reason)
             case Connected() | Disconnected() | Problem() | AudioLost():
                 self._line(event)
@@ -248,6 +249,7 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
             self._model.emit(name, event)
         if isinstance(event, Interrupted):
             await _steps()
+            self._desk.give_up()
         if isinstance(event, CallEnded):
             self._ended(event)
 
@@ -328,7 +330,9 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         """Send the agent as it is now. It does not greet again."""
         if self._stream is None or self._stream.closed:
             return
-        options = self._agent.options()
+        options, before = self._agent.options(), self._stream.options
+        if (options.persona, options.tools) == (before.persona, before.tools):
+            return
         greeting = "" if self._replied and options.greeting else options.greeting
         self._stream.update(persona=options.persona, tools=options.tools, greeting=greeting)
 
@@ -342,10 +346,12 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         self._agent.chat.items.append(self._floor.call(called))
 
     def _answer(self, call_id: str, result: object) -> None:
+        self._floor.answered(call_id)
         if self._stream is not None:
             self._stream.answer(call_id, result)
 
     def _fail(self, call_id: str, error: str) -> None:
+        self._floor.answered(call_id)
         if self._stream is not None:
             self._stream.fail(call_id, error)
 

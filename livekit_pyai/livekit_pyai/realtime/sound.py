@@ -43,8 +43,8 @@ class Sound(AsyncIterator[rtc.AudioFrame]):
 
     @property
     def position(self) -> float:
-        """Seconds that were heard; endless where nobody listens."""
-        return self.taken if self.begun else inf
+        """Seconds that were heard; endless where nobody listens, and when nothing more is to be heard."""
+        return self.taken if self.begun and not self.drained else inf
 
     @property
     def drained(self) -> bool:

@@ -16,6 +16,7 @@ from livekit.agents import (
     AgentSession,
     SpeechCreatedEvent,
     ToolCallEnded,
+    ToolCallStarted,
     ToolCallUpdated,
     ToolExecutionUpdatedEvent,
     llm,
@@ -62,6 +63,8 @@ class ToolDesk:
         self._fail = fail
         self._waiting: dict[str, int] = {}
         """Calls without an answer, and how often their result is still to be looked for."""
+        self._started: set[str] = set()
+        """Those of them that LiveKit runs."""
         self._speeches: deque[SpeechHandle] = deque(maxlen=_SPEECHES)
         self._again = Timer(self._look)
         self._silence: list[Callable[[], None]] = []
@@ -91,6 +94,15 @@ class ToolDesk:
     def forget(self, call_id: str) -> None:
         """The call needs no answer any more."""
         self._waiting.pop(call_id, None)
+        self._started.discard(call_id)
+
+    def give_up(self) -> None:
+        """Fail the calls that LiveKit will not run any more, because the speech they came in was interrupted."""
+        if not self._silence:
+            return
+        for call_id in [each for each in self._waiting if each not in self._started]:
+            self.forget(call_id)
+            self._fail(call_id, "the caller interrupted before the tool could run")
 
     def take(self, items: Iterable[llm.ChatItem]) -> None:
         """Answer the calls whose results are among these."""
@@ -107,6 +119,7 @@ class ToolDesk:
         self.unfollow()
         self._again.stop()
         self._waiting.clear()
+        self._started.clear()
         self._speeches.clear()
 
     def _speech(self, event: SpeechCreatedEvent) -> None:
@@ -114,6 +127,8 @@ class ToolDesk:
 
     def _updated(self, event: ToolExecutionUpdatedEvent) -> None:
         update = event.update
+        if isinstance(update, ToolCallStarted) and update.function_call.call_id in self._waiting:
+            self._started.add(update.function_call.call_id)
         if isinstance(update, ToolCallEnded | ToolCallUpdated) and update.call_id in self._waiting:
             self._waiting[update.call_id] = _LOOKS
             self._again.start(0.0)
