@@ -52,7 +52,7 @@ class AnsweringMachineDetector(rtc.EventEmitter[Literal["amd_decision"]]):
         api_key: str | None = None,
         base_url: str | None = None,
         options: AmdOptions | None = None,
-        hold: float = 4.0,
+        hold: float = 6.0,
         insecure: bool = False,
         link: LinkOptions | None = None,
     ) -> None:

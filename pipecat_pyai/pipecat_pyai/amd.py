@@ -63,7 +63,7 @@ class PyAIAmdProcessor(FrameProcessor):
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
         options: AmdOptions | None = None,
-        hold: float = 4.0,
+        hold: float = 6.0,
         talk_to_machines: bool = False,
         link: LinkOptions | None = None,
         **kwargs: Any,
