@@ -83,24 +83,34 @@ def _line(message: Any) -> str:
 
 
 @asynccontextmanager
-async def bot(
-    *lines: Any, context: LLMContext | None = None, session: events.SessionProperties | None = None
+async def pipecat_bot(
+    local: Local,
+    *,
+    instructions: str = "You sell tea.",
+    context: LLMContext | None = None,
+    session: events.SessionProperties | None = None,
 ) -> AsyncIterator[Bot]:
     """Run a bot, as Pipecat's own example of its service does."""
     context = context or LLMContext([{"role": "user", "content": "hello"}])
     user, assistant = LLMContextAggregatorPair(context)
     loudspeaker = Loudspeaker(24000)
-    async with realtime_server(*lines) as local:
-        service = OpenAIRealtimeLLMService(
-            api_key=local.server.api_key,
-            base_url=f"ws{local.server.base_url.removeprefix('http')}/v1/realtime",
-            settings=OpenAIRealtimeLLMService.Settings(
-                system_instruction="You sell tea.", session_properties=session or heard()
-            ),
-        )
-        async with running(user, service, loudspeaker, assistant) as pipeline:
-            yield Bot(pipeline, context, loudspeaker, local)
-            assert pipeline.errors == []
+    service = OpenAIRealtimeLLMService(
+        api_key=local.server.api_key,
+        base_url=f"ws{local.server.base_url.removeprefix('http')}/v1/realtime",
+        settings=OpenAIRealtimeLLMService.Settings(
+            system_instruction=instructions, session_properties=session or heard()
+        ),
+    )
+    async with running(user, service, loudspeaker, assistant) as pipeline:
+        yield Bot(pipeline, context, loudspeaker, local)
+        assert pipeline.errors == []
+
+
+@asynccontextmanager
+async def bot(*lines: Any, **options: Any) -> AsyncIterator[Bot]:
+    """Run a bot with a scripted brain behind it."""
+    async with realtime_server(*lines) as local, pipecat_bot(local, **options) as run:
+        yield run
 
 
 def heard(turn_detection: Any = None) -> events.SessionProperties:
