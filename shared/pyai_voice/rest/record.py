@@ -55,8 +55,7 @@ class Record(BaseModel):
         defer_build=True,
         hide_input_in_errors=True,
         protected_namespaces=(),
-        validate_by_name=True,
-        validate_by_alias=True,
+        populate_by_name=True,
     )
 
     @model_validator(mode="before")
