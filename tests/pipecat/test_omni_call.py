@@ -175,8 +175,13 @@ RATES = [
 ]
 
 
-@pytest.mark.parametrize(("rate_in", "rate_out", "wire", "service"), RATES)
-async def test_the_rates_of_the_pipeline(rate_in: int, rate_out: int, wire: int, service: int) -> None:
+async def test_the_rates_of_the_pipeline() -> None:
+    async with asyncio.TaskGroup() as calls:
+        for rates in RATES:
+            calls.create_task(talk(*rates))
+
+
+async def talk(rate_in: int, rate_out: int, wire: int, service: int) -> None:
     async def speak(peer: Peer) -> None:
         await peer.configured()
         assert peer.machine.request.output_rate == service

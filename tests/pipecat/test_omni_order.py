@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
-import pytest
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.llm_service import FunctionCallParams
 
@@ -25,7 +25,7 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def test_a_conversation_with_a_tool_and_an_interruption() -> None:
+async def a_conversation_with_a_tool_and_an_interruption() -> None:
     async def converse(peer: Peer) -> None:
         await peer.configured()
         machine = peer.machine
@@ -76,7 +76,7 @@ async def test_a_conversation_with_a_tool_and_an_interruption() -> None:
         assert not bot.pipeline.errors
 
 
-async def test_an_interruption_of_sound_that_came_at_once_leaves_what_was_heard() -> None:
+async def an_interruption_of_sound_that_came_at_once_leaves_what_was_heard() -> None:
     cut: list[float] = []
 
     async def tell(peer: Peer) -> None:
@@ -109,7 +109,7 @@ async def test_an_interruption_of_sound_that_came_at_once_leaves_what_was_heard(
         assert bot.loudspeaker.samples(5) == 24000
 
 
-async def test_words_before_a_tool_call_stand_before_it() -> None:
+async def words_before_a_tool_call_stand_before_it() -> None:
     async def converse(peer: Peer) -> None:
         await peer.configured()
         peer.machine.caller_said("Where is my order?")
@@ -132,8 +132,7 @@ async def test_words_before_a_tool_call_stand_before_it() -> None:
         )
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.06, 0.3])
-async def test_words_that_come_after_the_agents_turn_began_are_neither_lost_nor_repeated(pause: float) -> None:
+async def words_that_come_after_the_agents_turn_began_are_neither_lost_nor_repeated(pause: float) -> None:
     async def converse(peer: Peer) -> None:
         await peer.configured()
         peer.machine.caller_said("A green")
@@ -155,7 +154,7 @@ async def test_words_that_come_after_the_agents_turn_began_are_neither_lost_nor_
         assert said == "A green tea"
 
 
-async def test_signs_of_listening_neither_cut_the_agent_nor_stay_open() -> None:
+async def signs_of_listening_neither_cut_the_agent_nor_stay_open() -> None:
     async def converse(peer: Peer) -> None:
         await peer.configured()
         peer.machine.turn_begin()
@@ -179,7 +178,7 @@ async def test_signs_of_listening_neither_cut_the_agent_nor_stay_open() -> None:
         assert bot.loudspeaker.samples(1) == 2 * 24000
 
 
-async def test_a_reply_without_sound_is_written_after_the_words_it_answers() -> None:
+async def a_reply_without_sound_is_written_after_the_words_it_answers() -> None:
     async def converse(peer: Peer) -> None:
         await peer.configured()
         for question, answer in (("One?", "Yes."), ("Two?", "No.")):
@@ -191,3 +190,22 @@ async def test_a_reply_without_sound_is_written_after_the_words_it_answers() -> 
 
     async with omni_bot(converse) as bot:
         await bot.wrote("user: One?", "assistant: Yes.", "user: Two?", "assistant: No.")
+
+
+SCRIPTS = (
+    a_conversation_with_a_tool_and_an_interruption,
+    an_interruption_of_sound_that_came_at_once_leaves_what_was_heard,
+    words_before_a_tool_call_stand_before_it,
+    signs_of_listening_neither_cut_the_agent_nor_stay_open,
+    a_reply_without_sound_is_written_after_the_words_it_answers,
+    *(
+        functools.partial(words_that_come_after_the_agents_turn_began_are_neither_lost_nor_repeated, pause)
+        for pause in (0.0, 0.06, 0.3)
+    ),
+)
+
+
+async def test_every_script_side_by_side() -> None:
+    async with asyncio.TaskGroup() as calls:
+        for script in SCRIPTS:
+            calls.create_task(script())

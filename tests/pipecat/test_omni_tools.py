@@ -121,14 +121,6 @@ async def test_a_tool_that_takes_too_long_is_stopped_and_answered_for() -> None:
         await bot.pipeline.until(FunctionCallCancelFrame)
 
 
-async def test_the_service_s_patience_holds_where_a_tool_may_take_longer() -> None:
-    tools = Tools()
-    async with omni_bot(calling("slow"), context=tools.offered("slow"), function_call_timeout_secs=30) as bot:
-        assert await results(bot, 1) == ["the tool did not answer in time"]
-        async with asyncio.timeout(PATIENCE):
-            await tools.stopped.wait()
-
-
 async def test_an_interruption_cancels_a_tool_and_the_service_is_told() -> None:
     tools = Tools()
 
