@@ -32,6 +32,7 @@ BENCHMARKS = (
     Benchmark("eager", "what a predicted end of a turn gains, and how many predictions are withdrawn"),
     Benchmark("llm_start", "from the end of speech to the language model: frameworks' own turns and Cue's"),
     Benchmark("faults", "what drops, refusals and cut bodies cost, beside the official packages"),
+    Benchmark("amd", "who has answered a call: accuracy by kind of answer, and the time until the decision"),
     Benchmark("retrieval", "which passages are found: BM25, embeddings, and both fused", quick=()),
     Benchmark("knowledge_speed", "how long a question to 10,000 passages takes, in both stores"),
     Benchmark("cycles", "what 200 openings and closings leave behind"),
