@@ -199,6 +199,7 @@ async def test_a_knowledge_base_is_filled(client: Client) -> None:
     document = await client.knowledge.add(base.id, "house.md", "# House\n\nWe open at seven.", "text/markdown")
     assert document.id in {each.id for each in (await client.knowledge.get(base.id)).documents}
     assert [each.id async for each in client.knowledge.list()] == [base.id]
+    await client.knowledge.search(base.id, "when do you open")  # it may not be indexed yet
     await client.knowledge.delete(base.id)
     assert [each async for each in client.knowledge.list()] == []
 

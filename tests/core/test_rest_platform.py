@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pyai_voice.errors import ConfigurationError
+from pyai_voice.errors import ConfigurationError, NotDeployed
 from pyai_voice.rest.amd import AmdSettings
-from pyai_voice.rest.knowledge import KnowledgeBase, KnowledgeDocument
+from pyai_voice.rest.knowledge import FoundPassage, KnowledgeBase, KnowledgeDocument
 from pyai_voice.rest.recap import CrmSettings, RecapSettings, Utterance
 from pyai_voice.rest.trace import Guardrails, TraceSettings
 from tests.core.scripted_http import Peer, answering, rest
@@ -42,6 +42,19 @@ async def test_knowledge_bases_are_made_filled_read_and_deleted() -> None:
     assert added.json == {"name": "house.md", "text": "# House", "media_type": "text/markdown"}
     assert got.target == "/v1/knowledgebases/kb%2F1"
     assert asked(deleted) == ("DELETE", "/v1/knowledgebases/kb_1")
+
+
+async def test_a_knowledge_base_is_searched_where_the_service_has_that() -> None:
+    passage = {"content": "Coffee is two euros.", "score": 0.7, "document_id": "doc_1"}
+    found, missing = answering(200, {"data": [passage, "odd"]}), answering(404, {"error": {"code": "unknown_route"}})
+    async with rest(found, missing) as (client, server):
+        passages = await client.knowledge.search("kb_1", "coffee", limit=2)
+        with pytest.raises(NotDeployed):
+            await client.knowledge.search("kb_1", "coffee")
+    assert passages == (FoundPassage(content="Coffee is two euros.", score=0.7, document_id="doc_1"),)
+    asking, _ = server.requests
+    assert asked(asking) == ("POST", "/v1/knowledgebases/kb_1/search")
+    assert asking.json == {"query": "coffee", "limit": 2}
 
 
 # Answering-machine detection

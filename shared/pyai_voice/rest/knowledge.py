@@ -11,7 +11,7 @@ from .pages import Pages
 from .record import Record
 from .resource import Resource
 
-__all__ = ["KnowledgeBase", "KnowledgeDocument", "KnowledgeRequests"]
+__all__ = ["FoundPassage", "KnowledgeBase", "KnowledgeDocument", "KnowledgeRequests"]
 
 
 class KnowledgeDocument(Record):
@@ -36,6 +36,20 @@ class KnowledgeBase(Record):
     """Its documents; empty in a list of knowledge bases."""
 
 
+class FoundPassage(Record):
+    """A passage that a search found."""
+
+    content: str
+    score: float = 0.0
+    """How well it fits, 0 to 1."""
+    document_id: str = ""
+    """Whose it is."""
+
+
+class _Found(Record):
+    data: tuple[OnErrorOmit[FoundPassage], ...] = ()
+
+
 class KnowledgeRequests(Resource):
     """The organisation's knowledge bases."""
 
@@ -57,6 +71,11 @@ class KnowledgeRequests(Resource):
         """Add a document as text (``text/plain``, ``text/markdown`` or ``text/html``); it is indexed afterwards."""
         body = {"name": name, "text": content, "media_type": media_type}
         return await self._send(KnowledgeDocument, "POST", "/knowledgebases/{base}/documents", body, base=base)
+
+    async def search(self, base: str, query: str, *, limit: int = 3) -> tuple[FoundPassage, ...]:
+        """Return the passages that fit best, best first. The local server's; PyAI documents no search over REST."""
+        body = {"query": query, "limit": limit}
+        return (await self._send(_Found, "POST", "/knowledgebases/{base}/search", body, base=base)).data
 
     async def delete(self, base: str) -> None:
         """Delete one with all its documents."""

@@ -1,0 +1,170 @@
+"""Custom LLM: Vapi's chat completions passed to any OpenAI-compatible model, byte for byte as they stream.
+
+Above: :mod:`.app`. Below: the ``openai`` package, loaded when a model is made. What Vapi adds (the call, its metadata)
+goes no further; the model's own key comes from here. Source: Vapi, "Custom LLM".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pyai_voice.backoff import retry_after
+from pyai_voice.errors import ConfigurationError
+from pyai_voice.outbound import OutboundError, check_address
+from pyai_voice.redact import SecretFilter, register
+
+from .door import Asked, Reply
+from .refusals import Refusal
+
+__all__ = ["ChatModel", "CustomModel"]
+
+_FIRST, _SILENCE = 5.0, 30.0
+"""Seconds after which Vapi is told that the answer is coming; without a byte of the model after which it has failed."""
+_HEARTBEAT = 3.0
+"""Seconds between two comments while the first word is awaited."""
+_WAITING = 64
+"""Pieces that may wait for Vapi to read."""
+_VAPIS_OWN = frozenset({"metadata", "store"})
+"""Also names of OpenAI's, where they mean something else."""
+_SHORTEST_SECRET = 12
+_OPENAI = "https://api.openai.com/v1"
+
+for _name in ("openai._base_client", "httpx", "httpcore.http11"):
+    logging.getLogger(_name).addFilter(SecretFilter())
+
+
+class ChatModel:
+    """An OpenAI-compatible model. Raises ConfigurationError for an address that is neither https nor this machine's."""
+
+    def __init__(self, base_url: str = _OPENAI, api_key: str = "", model: str = "") -> None:
+        """``model`` stands in place of what the assistant asks for; empty: what it asks for."""
+        from openai import AsyncOpenAI
+        from openai.types.chat.completion_create_params import CompletionCreateParamsBase
+
+        _check(base_url)
+        if len(api_key) >= _SHORTEST_SECRET:
+            register(api_key)
+        self.name = model
+        self.fields = frozenset(CompletionCreateParamsBase.__annotations__) - _VAPIS_OWN
+        """What of a request goes to the model, besides ``stream``."""
+        self.client: Any = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=1, timeout=_SILENCE)
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> ChatModel | None:
+        """Return what OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL name; None where neither of the first two is."""
+        address, key = environment.get("OPENAI_BASE_URL", ""), environment.get("OPENAI_API_KEY", "")
+        return cls(address or _OPENAI, key, environment.get("OPENAI_MODEL", "")) if address or key else None
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.client.close()
+
+
+def _check(base_url: str) -> None:
+    try:
+        check_address(base_url, loopback=True)
+        return
+    except OutboundError:
+        pass
+    raise ConfigurationError(
+        "OPENAI_BASE_URL: expected an https address, or http on this machine", code="invalid_option"
+    )
+
+
+class CustomModel:
+    """Answers Vapi from a model."""
+
+    def __init__(self, model: ChatModel | None) -> None:
+        self._model = model
+
+    async def __call__(self, asked: Asked, reply: Reply) -> None:
+        """Answer one request. Raises Refusal."""
+        if self._model is None:
+            raise Refusal(501, "no model: set OPENAI_BASE_URL or OPENAI_API_KEY")
+        wanted = _wanted(asked.body, self._model)
+        pieces: asyncio.Queue[bytes | Refusal | None] = asyncio.Queue(_WAITING)
+        asking = asyncio.create_task(_ask(self._model, wanted, pieces))
+        try:
+            await _relay(pieces, reply, streamed=wanted["stream"])
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+
+def _wanted(body: bytes, model: ChatModel) -> dict[str, Any]:
+    """Return the request as the model gets it. Raises Refusal (400)."""
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError):
+        sent = None
+    if not isinstance(sent, dict):
+        raise Refusal(400, "expected a JSON object")
+    fields = cast("dict[str, Any]", sent)
+    wanted = {name: value for name, value in fields.items() if name in model.fields and value is not None}
+    wanted["model"] = model.name or wanted.get("model")
+    if not isinstance(wanted["model"], str) or not wanted["model"]:
+        raise Refusal(400, "model: none is named, neither in the request nor by OPENAI_MODEL")
+    if not isinstance(wanted.get("messages"), list) or not wanted["messages"]:
+        raise Refusal(400, "messages: expected a list of messages")
+    return {**wanted, "stream": fields.get("stream") is True}
+
+
+async def _ask(model: ChatModel, wanted: dict[str, Any], pieces: asyncio.Queue[bytes | Refusal | None]) -> None:
+    """Put the model's answer into the queue, then None; a Refusal where it fails."""
+    from openai import OpenAIError
+
+    outcome: Refusal | None = None
+    try:
+        async with model.client.chat.completions.with_streaming_response.create(**wanted) as response:
+            async for piece in response.iter_bytes():
+                await pieces.put(piece)
+    except OpenAIError as error:
+        outcome = _refusal(error)
+    except (OSError, TimeoutError, TypeError, ValueError) as error:  # what it lets through, and what it cannot send
+        outcome = Refusal(502, f"the model cannot be asked: {type(error).__name__}", 1.0)
+    await pieces.put(outcome)
+
+
+def _refusal(error: Exception) -> Refusal:
+    status = getattr(error, "status_code", None)
+    said = f"the model cannot be asked: {f'status {status}' if status else type(error).__name__}"
+    if status in (400, 404, 413, 422):
+        return Refusal(status, said)
+    response = getattr(error, "response", None)
+    wait = retry_after(response.headers) if response is not None else None
+    if "Timeout" in type(error).__name__:
+        return Refusal(504, said, 1.0)
+    return Refusal(503 if status in (402, 429) else 502, said, wait or (60.0 if status == 402 else 1.0))
+
+
+async def _relay(pieces: asyncio.Queue[bytes | Refusal | None], reply: Reply, *, streamed: bool) -> None:
+    """Pass the pieces on; say that the answer is coming while it is late. Raises Refusal."""
+    piece = await _first(pieces, reply) if streamed else await pieces.get()
+    if isinstance(piece, Refusal) and not reply.started:
+        raise piece
+    if not reply.started:
+        await reply.begin("text/event-stream" if streamed else "application/json")
+    while isinstance(piece, bytes):
+        await reply.write(piece)
+        piece = await pieces.get()
+    if piece is not None:
+        raise piece
+    await reply.end()
+
+
+async def _first(pieces: asyncio.Queue[bytes | Refusal | None], reply: Reply) -> bytes | Refusal | None:
+    """Return the first piece; meanwhile Vapi gets the head of the answer, and comments."""
+    patience = _FIRST
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                return await pieces.get()
+        except TimeoutError:
+            patience = _HEARTBEAT
+        if not reply.started:
+            await reply.begin("text/event-stream")
+        await reply.write(b": waiting for the model\n\n")
