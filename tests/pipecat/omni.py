@@ -10,6 +10,7 @@ from typing import Any
 
 from pipecat.frames.frames import (
     Frame,
+    InterruptionFrame,
     LLMRunFrame,
     OutputAudioRawFrame,
     OutputDTMFFrame,
@@ -42,11 +43,18 @@ class Loudspeaker(BaseOutputTransport):
         self._bytes_a_second = 2 * rate
         self._free_at = 0.0
         self.played: list[tuple[float, bytes]] = []
+        self.cuts: list[int] = []
+        """How much had been played at each interruption, in chunks."""
         self.digits: list[str] = []
 
     async def start(self, frame: StartFrame) -> None:
         await super().start(frame)
         await self.set_transport_ready(frame)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InterruptionFrame):
+            self.cuts.append(len(self.played))
 
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         now = asyncio.get_running_loop().time()
