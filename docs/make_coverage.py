@@ -53,13 +53,12 @@ _STREAMS = {
     "POST /v1/audio/speech": ("speak", ("contract/test_speak_and_rest.py", "core/test_speak.py")),
     "WS /v1/audio/transcriptions/stream": ("hear", ("core/test_hear_stream.py", "server/test_hear_stream.py")),
     "WS /v1/omni": ("omni", ("contract/test_platform.py", "core/test_omni_stream.py")),
-    "WS /v1/amd/stream": ("", ("core/test_amd_stream.py", "server/test_amd_stream.py")),
+    "WS /v1/amd/stream": ("detect", ("core/test_amd_stream.py", "server/test_amd_stream.py")),
     "WS /v2/omni/chat": ("", ("server/test_omni_native.py",)),
     "WS /v1/realtime": ("", ("server/test_openai_realtime_client.py",)),
 }
 """What is more than a request and an answer: its call on Client, and its tests."""
 _ELSEWHERE = {
-    "WS /v1/amd/stream": "`AmdStream`",
     "WS /v2/omni/chat": "deprecated",
     "WS /v1/realtime": "OpenAI's client",
 }

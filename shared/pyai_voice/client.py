@@ -6,7 +6,7 @@
         agent = await client.agents.create("Front desk", AgentSettings(greeting="Good morning."))
         stream = client.omni(OmniOptions(session_label=agent.agent_id, configure=False))
 
-Above: programs and hosts. Below: the faces (hear, omni, speak) and :mod:`pyai_voice.rest`.
+Above: programs and hosts. Below: the faces (amd, hear, omni, speak) and :mod:`pyai_voice.rest`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from .amd import AmdStream
+from .amd_options import AmdOptions
 from .errors import ConfigurationError
 from .exchange import Timeouts
 from .hear import HearStream
@@ -89,7 +91,7 @@ class Client:
         self.calls = CallRequests(http)
         """Records of Omni calls."""
         self.amd = AmdRequests(http)
-        """Answering-machine detection: settings and records."""
+        """Answering-machine detection: settings and records; the stream is :meth:`detect`."""
         self.jobs = JobRequests(http)
         """Recordings that are transcribed in their own time."""
         self.knowledge = KnowledgeRequests(http)
@@ -147,6 +149,10 @@ class Client:
     ) -> OmniStream:
         """Return a live conversation with an agent; it connects with the first audio."""
         return OmniStream(self.endpoint, options, handlers=handlers, link=link)
+
+    def detect(self, options: AmdOptions | None = None, *, link: LinkOptions | None = None) -> AmdStream:
+        """Return what tells who has answered a call; it connects with the first audio."""
+        return AmdStream(self.endpoint, options, link=link)
 
     def speak(self, text: str, options: SpeakOptions | None = None) -> AbstractAsyncContextManager[Speech]:
         """Open the audio of a text: ``async with client.speak("Hello.") as speech``, as SpeakClient.stream does."""

@@ -321,7 +321,7 @@ async def test_without_a_key_there_is_no_client(monkeypatch: pytest.MonkeyPatch)
 async def test_the_clients_streams_go_where_the_client_goes() -> None:
     async with scripted(answering(401, {"error": {"code": "unauthorized", "message": "No."}})) as server:
         async with Client(server.endpoint()) as client:
-            for stream in (client.hear(), client.omni()):
+            for stream in (client.hear(), client.omni(), client.detect()):
                 async with stream:
                     stream.send_audio(bytes(6400))
                     with pytest.raises(PyAIError, match="unauthorized|refused|401"):
@@ -331,7 +331,7 @@ async def test_the_clients_streams_go_where_the_client_goes() -> None:
                 async with client.speak("Hello."):
                     pass
     targets = [request.target.partition("?")[0] for request in server.requests]
-    assert targets == ["/v1/audio/transcriptions/stream", "/v1/omni", "/v1/audio/speech"]
+    assert targets == ["/v1/audio/transcriptions/stream", "/v1/omni", "/v1/amd/stream", "/v1/audio/speech"]
 
 
 def test_a_record_can_be_read_back_from_what_it_was_written_as() -> None:
