@@ -193,12 +193,10 @@ class AmdStream:
             endings = await asyncio.gather(*parts, return_exceptions=True)
         if self._decision is not None:
             return None
-        for ending in endings:  # the listener's word comes first: it has the close code
-            if isinstance(ending, PyAIError):
-                return ending
-            if isinstance(ending, Exception):
-                raise ending
-        return ConnectivityError("The service ended the stream without a decision")
+        error = next(ending for ending in endings if isinstance(ending, Exception))  # the listener's has the close code
+        if isinstance(error, PyAIError):
+            return error
+        raise error
 
     def _hear(self, message: Message) -> bool:
         for event in self._machine.receive(message):

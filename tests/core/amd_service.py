@@ -65,12 +65,15 @@ class Service:
 
     endpoint: Endpoint
     peers: list[Peer] = field(default_factory=list)
-    refusals: list[int] = field(default_factory=list)
+    refusals: list[int | tuple[int, dict[str, str]]] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
+    dials: list[float] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def amd_service(*scripts: Script, refusals: list[int] | None = None) -> AsyncIterator[Service]:
+async def amd_service(
+    *scripts: Script, refusals: list[int | tuple[int, dict[str, str]]] | None = None
+) -> AsyncIterator[Service]:
     """Serve: the first connection follows the first script, and so on; the last one serves all that follow."""
     service = Service(Endpoint(api_key=KEY, base_url="http://127.0.0.1:1"), refusals=refusals or [])
 
@@ -84,11 +87,13 @@ async def amd_service(*scripts: Script, refusals: list[int] | None = None) -> As
             return
 
     def upgrade(connection: ServerConnection, request: Request) -> Response | None:
+        service.dials.append(asyncio.get_running_loop().time())
         service.offered.append(request.headers["Sec-WebSocket-Protocol"])
         if not service.refusals:
             return None
-        status = service.refusals.pop(0)
-        return Response(status, HTTPStatus(status).phrase, Headers(), b"")
+        refusal = service.refusals.pop(0)
+        status, headers = (refusal, {}) if isinstance(refusal, int) else refusal
+        return Response(status, HTTPStatus(status).phrase, Headers(headers), b"")
 
     async with serve(
         converse, "127.0.0.1", 0, process_request=upgrade, subprotocols=[Subprotocol("pyai.v1")], close_timeout=0.2

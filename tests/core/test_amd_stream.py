@@ -136,6 +136,36 @@ async def test_an_outage_that_lasts_is_an_error() -> None:
                 await decision_of(amd)
 
 
+async def test_the_service_is_left_alone_for_as_long_as_it_asks() -> None:
+    async with amd_service(after(0.5), refusals=[(429, {"retry-after": "0.5"})]) as service, stream(service) as amd:
+        amd.send_audio(SECOND)
+        assert (await decision_of(amd)).is_human()
+        assert service.dials[1] - service.dials[0] >= 0.5
+
+
+async def test_a_fault_of_the_program_is_raised_where_the_decision_is_asked() -> None:
+    class Broken:
+        ready = True
+
+        async def send(self, message: object) -> None:
+            raise LookupError("broken")
+
+        async def listen(self, listener: object) -> None:
+            await asyncio.Event().wait()
+
+        async def close(self) -> None:
+            return
+
+    async def connect(*_: object) -> Any:
+        return Broken()
+
+    amd = AmdStream(Endpoint(api_key=KEY, base_url="http://127.0.0.1:1"), connect=connect)
+    amd.send_audio(SECOND)
+    with pytest.raises(LookupError):
+        await decision_of(amd)
+    await amd.aclose()
+
+
 async def test_nobody_waits_longer_than_the_deadline() -> None:
     async with amd_service(stay) as service, stream(service, deadline=0.2, parameters={"lead": "42"}) as amd:
         amd.send_audio(SECOND)
