@@ -145,7 +145,15 @@ async def call(
 ) -> AsyncIterator[Call]:
     """Run an AgentSession for as long as the context lasts; ``output`` takes the place of the loudspeaker."""
     options = {"llm": Echo(), "tts": NOT_GIVEN, "vad": None, "aec_warmup_duration": None, **options}
-    session = AgentSession(**options)
+    async with calling(AgentSession(**options), agent, output) as running:
+        yield running
+
+
+@asynccontextmanager
+async def calling(
+    session: AgentSession, agent: Agent | None = None, output: io.AudioOutput | None = None
+) -> AsyncIterator[Call]:
+    """The same for a session that somebody else has made."""
     running = Call(session, output)
     await session.start(agent or Agent(instructions="Echo."), record=False)
     try:

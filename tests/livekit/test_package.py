@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import subprocess
 import sys
 from importlib.metadata import version
@@ -72,6 +73,26 @@ async def test_the_example_of_a_grounded_agent_builds_what_it_says(monkeypatch: 
     assert livekit_cue_agent.Host().instructions == livekit_cue_agent.INSTRUCTIONS
     await session.stt.aclose()
     await session.llm.aclose()
+
+
+async def test_the_example_on_omni_builds_what_it_says_and_is_short_enough_to_start_from(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("PYAI_API_KEY", "pyai_test")
+    from examples import livekit_omni_agent
+
+    session = livekit_omni_agent.build()
+    assert isinstance(session.llm, pyai.RealtimeModel) and session.llm.options.greeting == livekit_omni_agent.GREETING
+    assert [tool.info.name for tool in livekit_omni_agent.Barista().tools] == ["place_order"]
+    assert len(inspect.getsource(livekit_omni_agent).splitlines()) <= 80
+    await session.llm.aclose()
+
+
+def test_the_realtime_model_has_livekits_own_path():
+    from livekit.plugins.pyai import realtime
+    from livekit.plugins.pyai.realtime import RealtimeModel
+
+    assert pyai.realtime is realtime and RealtimeModel is pyai.RealtimeModel is livekit_pyai.realtime.RealtimeModel
 
 
 @pytest.mark.parametrize(("authority", "mode"), [("cue", "stt"), ("framework", None), ("client", "manual")])

@@ -17,10 +17,12 @@ from livekit.agents.stt import RecognizeStream, SpeechEvent
 from livekit_pyai import STT, TTS, turn_handling
 from livekit_pyai.realtime import RealtimeModel
 from pyai_voice.audio import read_wav
+from pyai_voice.server.brain.scripted import ScriptedBrain
+from pyai_voice.server.brain.scripted import call as tool_call
 from pyai_voice.server.engines.load import Engines, load_engines
 from pyai_voice.server.serving import Running, running
 
-from .headless import Call, call
+from .headless import Call, call, calling
 from .helpers import END, FINAL, START, kinds, rest, texts
 from .omni import SlowSpeaker, told
 
@@ -160,10 +162,56 @@ async def test_omni_greets_understands_calls_a_tool_and_answers(server: Running)
     )
 
 
+STORY = (
+    "Thank you, that is order number one. While you wait, let me tell you how coffee came into this town. "
+    "It was a cold winter, and nobody had ever heard of it. Then a ship came up the river, and in it were forty sacks."
+)
+BRAIN = ("What size would you like?", [tool_call("place_order", order="a large latte")], STORY, "All right.")
+
+
+async def test_the_omni_example_takes_an_order_places_it_and_stops_when_it_is_interrupted(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+):
+    from examples.livekit_omni_agent import Barista, build
+
+    async with running(engines, brain=ScriptedBrain(BRAIN)) as server:
+        monkeypatch.setenv("PYAI_API_KEY", server.api_key)
+        monkeypatch.setenv("PYAI_BASE_URL", server.base_url)
+        latte, large, stop = [
+            await spoken(server, text)
+            for text in ("I would like a latte, please.", "A large one, please.", "Stop, please, that is enough.")
+        ]
+        speaker = SlowSpeaker()
+        async with calling(build(), Barista(), speaker) as order:
+            assert (await order.reply()).text_content == "Hello! What can I get you?"
+            assert "latte" in (await _order(order, latte)).lower()
+            assert (await order.reply()).text_content == "What size would you like?"
+            speaker.playing.clear()
+            assert "large" in (await _order(order, large)).lower()
+            await speaker.playing.wait()
+            await asyncio.sleep(1.5)  # the caller listens
+            speaker.done.clear()
+            interrupting = asyncio.create_task(_order(order, stop))
+            story = await order.reply(within=40)
+            assert (await order.reply(within=40)).text_content == "All right."
+            await interrupting
+            history = told(order.session.history)
+        assert order.session.userdata.placed == ["a large latte"]
+        assert isinstance(order.session.llm, RealtimeModel)
+        await order.session.llm.aclose()
+    assert [who for who, _ in history] == [
+        *("assistant", "user", "assistant", "user", "call", "result", "assistant", "user", "assistant")
+    ]
+    heard = story.text_content or ""
+    assert story.interrupted and heard and STORY.startswith(heard) and len(heard) < len(STORY) / 2
+
+
 async def _order(running_call: Call, recording: rtc.AudioFrame) -> str:
     """Play a recording in real time; return what the session took for said."""
     said = asyncio.create_task(running_call.user(within=40))
+    due = asyncio.get_running_loop().time()
     for piece in pieces(recording):
         running_call.microphone.play(piece)
-        await asyncio.sleep(piece.duration)
+        due += piece.duration
+        await asyncio.sleep(due - asyncio.get_running_loop().time())
     return (await said).text_content or ""
