@@ -11,8 +11,16 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from pyai_voice.omni_events import CallEnded, Configured, ReplyEnded
+from pyai_voice.omni_events import (
+    AgentTurnBegan,
+    AudioPosition,
+    CallEnded,
+    CallerTranscript,
+    Configured,
+    ReplyEnded,
+)
 from pyai_voice.omni_options import Tool
+from pyai_voice.protocol.omni.server import Dialect
 from pyai_voice.server.brain.scripted import ScriptedBrain, call
 from pyai_voice.server.settings import Settings
 from pyai_voice.testing import coded_speech
@@ -191,6 +199,20 @@ async def test_the_callers_words_come_as_additions_and_the_agents_as_events() ->
         assert began["turn"] == 1 and 100 <= began["since_caller_end_ms"] <= 5000
         first, second = await line.until("transcript"), await line.until("transcript")
         assert (first["role"], first["text"], second["text"]) == ("assistant", "Fine.", "Thank you.")
+
+
+async def test_older_generations_of_the_service_are_understood_by_our_client() -> None:
+    old = Dialect(
+        "config_ack", words_as_json=True, position_key="type", takes_event_key=True, announces_turns_twice=True
+    )
+    async with omni_server(["Fine. Thank you very much."], settings=Settings(omni_dialect=old)) as omni:
+        async with omni.call(tools=(Tool(name="look"),)) as caller:
+            assert (await caller.until(Configured)).tools == 1
+            words = caller.speak(0.8)
+            said = await caller.until(CallerTranscript, lambda each: each.final)
+            reply = await caller.until(ReplyEnded)
+            assert (said.text, reply.text) == (words, "Fine. Thank you very much.")
+            assert caller.all(AudioPosition) and len(caller.all(AgentTurnBegan)) == 1
 
 
 async def test_a_late_tool_is_answered_by_the_server_and_a_large_result_is_cut() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError
+from ..protocol.omni.server import Dialect
 
 __all__ = ["Settings", "prepare_folder"]
 
@@ -44,6 +45,8 @@ class Settings:
     """Seconds after which a client that does not go on with its upload is given up."""
     legacy_default: bool = True
     """Speak ``fusion-v0`` to a stream that names no protocol, as the service does; False: ``pyai-hear-v1``."""
+    omni_dialect: Dialect = Dialect()
+    """Which generation of the service Omni speaks like."""
     refuse: Literal["http", "policy", "private"] = "http"
     """How a stream is refused: by HTTP status before the upgrade, or after it with the close codes 1008 and 4429,
     or 4401, 4403 and 4429."""

@@ -1,12 +1,16 @@
 """The caller's words as additions only: PyAI's wire cannot take a word back. Pure.
 
-Only the part of a partial that the next one repeats is told; the final text tells the rest, from the word on that comes
-after as many words as were told.
+Only the part of a partial that the next one repeats is told, but for its last two words, and nothing of a short one,
+because the first words are the least certain. The final text tells the rest, from the word on that comes after as many
+words as were told.
 """
 
 from __future__ import annotations
 
 __all__ = ["Deltas"]
+
+_HELD_BACK = 2
+"""Words."""
 
 
 class Deltas:
@@ -20,7 +24,7 @@ class Deltas:
 
     def partial(self, stable: str) -> str:
         """Return what a partial adds; may be empty."""
-        return self._told(stable.split())
+        return self._told(stable.split()[:-_HELD_BACK])
 
     def final(self, text: str) -> str:
         """Return what the final text adds, and begin the next utterance."""

@@ -67,6 +67,7 @@ async def serve_call(websocket: WebSocket, request: OmniRequest, key: Key) -> No
         call_id,
         profile=profile is not None,
         own_knowledge=bound,
+        dialect=state.settings.omni_dialect,
     )
     state.sessions.add(session)
     try:

@@ -1,7 +1,7 @@
 """Hears at once that the caller begins to speak, long before there are words. No clock: positions are of the audio.
 
-Above: the ears. Below: a voice detector. A knock is no voice, and a cough is too short: so many of the latest frames
-must be speech. Source of the bounds: an agent should fall silent within 0.2 s.
+Above: the ears. Below: a voice detector. A knock is no voice, and a click is too short: the likelihoods of the latest
+frames must add up to some hundredths of a second. Source of the bounds: an agent should fall silent within 0.2 s.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from ..engines.stream_rate import StreamRate
 
 __all__ = ["Sensitivity", "VoiceWatch", "sensitivity"]
 
-_ON, _OFF = 0.5, 0.35
-"""Likelihoods from which a frame is speech: before, and while somebody speaks; Silero's own advice."""
+_OFF = 0.35
+"""Likelihood from which a frame is speech while somebody speaks; Silero's own advice."""
+_NONE = 0.2
+"""Likelihood up to which a frame says nothing: a steady hum or hiss has no more."""
+_SPREAD = 1.75
+"""The evidence must come within so many times its own length."""
 _OVER = 0.25
 """Seconds without speech after which somebody does not speak."""
 
@@ -23,21 +27,21 @@ _OVER = 0.25
 class Sensitivity:
     """How easily the agent is interrupted."""
 
-    def __init__(self, seconds: float = 0.12, level: int = 0) -> None:
+    def __init__(self, seconds: float = 0.075, level: int = 0) -> None:
         self.seconds = seconds
-        """Of speech among the latest ones."""
+        """Of speech, each frame counted by its likelihood."""
         self.level = level
         """Least sample value of speech."""
 
 
-_SENSITIVITIES = {"high": 0.09, "normal": 0.12, "low": 0.3}
+_SENSITIVITIES = {"high": 0.05, "normal": 0.075, "low": 0.25}
 
 
 def sensitivity(said: object) -> Sensitivity:
     """Read ``barge_sensitivity``: low, normal, high, or decibels of full scale below which nothing counts."""
     if isinstance(said, int | float) and not isinstance(said, bool) and -90 <= said <= 0:
         return Sensitivity(level=round(32768 * 10 ** (said / 20)))
-    return Sensitivity(_SENSITIVITIES.get(said, 0.12) if isinstance(said, str) else 0.12)
+    return Sensitivity(_SENSITIVITIES.get(said, 0.075) if isinstance(said, str) else 0.075)
 
 
 class VoiceWatch:
@@ -58,7 +62,7 @@ class VoiceWatch:
         self._rate = StreamRate(rate, detector.rate)
         self._aligner = SampleAligner()
         self._rest = bytearray()
-        self._latest: deque[bool] = deque(maxlen=16)
+        self._latest: deque[float] = deque(maxlen=32)
         self._frames = 0
 
     @property
@@ -80,15 +84,21 @@ class VoiceWatch:
         likely = self._detector.probability(frame)
         self._frames += 1
         self.position = self._frames * self._frame
-        voiced = likely >= (_OFF if self.speaking else _ON) and peak(frame) >= self.sensitivity.level
-        self._latest.append(voiced)
-        if voiced:
+        loud = peak(frame) >= self.sensitivity.level
+        self._latest.append(likely if loud and likely > _NONE else 0.0)
+        if loud and likely >= _OFF:
             self.voiced_to = self.position
         if self.speaking:
             self.speaking = self.quiet < _OVER
             return False
-        needed = max(2, round(self.sensitivity.seconds / self._frame))
-        self.speaking = sum(list(self._latest)[-needed - 1 :]) >= needed
+        return self._begins()
+
+    def _begins(self) -> bool:
+        """Tell whether the latest frames are speech."""
+        window = max(2, round(_SPREAD * self.sensitivity.seconds / self._frame))
+        latest = list(self._latest)[-window:]
+        self.speaking = sum(latest) * self._frame >= self.sensitivity.seconds
         if self.speaking:
-            self.began = self.position - (needed + 1) * self._frame
+            self.began = self.position - sum(each > 0 for each in latest) * self._frame
+            self._latest.clear()
         return self.speaking
