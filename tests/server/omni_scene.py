@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -59,11 +59,27 @@ class WordRecognizer:
         return " ".join(word for word, end in zip(words, ends, strict=True) if end in heard)
 
 
+class BreakableVoice(CodedSynthesizer):
+    """A voice that fails on demand."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    async def stream(self, text: str, voice_id: str = "", speed: float = 1.0) -> AsyncIterator[bytes]:
+        if self.error is not None:
+            raise self.error
+        async for pcm in super().stream(text, voice_id, speed):
+            yield pcm
+
+
 class Scene:
     """One conversation; every fact is noted with the time that it came."""
 
-    def __init__(self, conversation: Conversation, brain: Brain, recognizer: WordRecognizer) -> None:
+    def __init__(
+        self, conversation: Conversation, brain: Brain, recognizer: WordRecognizer, voice: BreakableVoice
+    ) -> None:
         self.conversation = conversation
+        self.voice = voice
         self.brain = brain
         self.recognizer = recognizer
         self.facts: list[Fact] = []
@@ -129,8 +145,8 @@ async def scene(
     **agent: Any,
 ) -> AsyncGenerator[Scene]:
     """Open a conversation with a scripted brain unless another is given; ``agent`` are fields of OmniOptions."""
-    recognizer, brain = WordRecognizer(), brain or ScriptedBrain(lines)
-    engines = Engines(recognizer, CodedSynthesizer(), SoundDetector, str.lower, Workers(1))
+    recognizer, voice, brain = WordRecognizer(), BreakableVoice(), brain or ScriptedBrain(lines)
+    engines = Engines(recognizer, voice, SoundDetector, str.lower, Workers(1))
     conversation = Conversation(
         engines,
         brain,
@@ -141,7 +157,7 @@ async def scene(
         passages=passages,
         poster=poster,
     )
-    made = Scene(conversation, brain, recognizer)
+    made = Scene(conversation, brain, recognizer, voice)
     try:
         yield made
     finally:

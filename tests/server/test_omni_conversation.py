@@ -602,6 +602,29 @@ async def test_a_brain_that_fails_is_excused_and_the_call_goes_on() -> None:
 
 
 @virtual
+async def test_a_fault_in_a_brain_is_one_error_and_the_call_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async with scene([[KeyError("oops")], "Fine."]) as it:
+        for text in ("One.", "Two."):
+            await it.say(text)
+            await it.quiet(2.0)
+        assert [each.code for each in it.all(Trouble)] == ["internal_error"]
+        assert [each.text for each in it.all(TurnEnded)] == ["", "Fine."] and "oops" in caplog.text
+
+
+@virtual
+async def test_a_voice_that_fails_is_one_error_and_the_call_goes_on() -> None:
+    async with scene(["One.", "Two."], voice="nova") as it:
+        it.voice.error = ServerError("no voice", code="engine_unavailable")
+        await it.say("One.")
+        await it.quiet(2.0)
+        it.voice.error = None
+        await it.say("Two.")
+        await it.quiet(2.0)
+        assert it.all(Trouble) == [Trouble("engine_unavailable", "no voice")]
+        assert it.all(TurnEnded)[-1].seconds == pytest.approx(0.2)
+
+
+@virtual
 async def test_ears_that_fail_end_the_conversation_with_one_error() -> None:
     async with scene() as it:
         it.recognizer.error = ServerError("no ears", code="engine_unavailable")

@@ -366,6 +366,7 @@ class Conversation:
 
     def _take_keys(self, keys: str) -> None:
         self._facts.put(DigitsPressed(keys))
+        self._forget_guess()
         self._floor.drop()
         self._floor.interrupt("caller")
         self._mind.history.add(Message("user", f"[The caller pressed {' '.join(keys)} on the keypad]"))
