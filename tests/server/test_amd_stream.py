@@ -161,8 +161,32 @@ async def test_a_client_that_goes_leaves_a_record_and_no_slot_taken() -> None:
                     await socket.send(message)
             async with asyncio.timeout(10):
                 await taken.get()  # posted after the place is free
-            assert local.server.app.state.streams.taken == 0
+            assert local.server.app.state.unknown_callers.taken == 0
             assert [record["answered_by"] for record in await records(local)] == ["unknown"] * (number + 1)
+
+
+async def test_callers_without_a_key_take_no_place_of_those_who_have_one() -> None:
+    async with serve(Settings(max_streams=1)) as local, dial(local), local.stream():
+        with pytest.raises(InvalidStatus, match="429"):
+            async with dial(local):
+                pass
+        with pytest.raises(InvalidStatus, match="429"):
+            async with dial(local, f"?api_key={local.server.api_key}"):
+                pass
+
+
+async def test_who_says_nothing_is_not_waited_for() -> None:
+    async with serve(Settings(receive_stall=0.3)) as local:
+        async with asyncio.timeout(20), dial(local) as socket:
+            (error,) = await told(socket)
+            assert (error["code"], socket.close_code) == ("invalid_request", 1008)
+        async with asyncio.timeout(20), dial(local) as socket:
+            await socket.send(start(api_key=local.server.api_key))
+            (decision,) = await told(socket)
+            assert decision["answered_by"] == "unknown"
+        async with dial(local):
+            pass  # and who goes before he has begun leaves nothing
+        assert len(await records(local)) == 1
 
 
 async def test_the_outbound_track_is_our_own_voice(local: Local) -> None:
@@ -311,7 +335,7 @@ async def test_the_decision_is_posted_with_a_signature() -> None:
         same = ("call_id", "answered_by_twilio", "confidence", "decision_ms", "reason")
         assert {name: news[name] for name in same} == {name: decision[name] for name in same}
         assert (news["session_label"], news["status"], news["org_id"]) == ("sale 7", "completed", "org_local")
-        assert local.server.app.state.streams.taken == 0
+        assert local.server.app.state.unknown_callers.taken == 0
 
 
 async def test_the_organisations_webhook_is_told_where_the_call_names_none() -> None:

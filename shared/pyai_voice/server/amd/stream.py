@@ -44,11 +44,15 @@ _ADDRESS = TypeAdapter[str](Address)
 
 
 async def amd_stream(websocket: WebSocket) -> None:
-    """Serve ``/v1/amd/stream``; what is wrong before the upgrade is raised, what is wrong in ``start`` closes 1008."""
+    """Serve ``/v1/amd/stream``; what is wrong before the upgrade is raised, what is wrong in ``start`` closes 1008.
+
+    Who brings no key to the upgrade, as Twilio, takes none of the places of those who do.
+    """
     state = websocket.app.state
     request = read_query(websocket.query_params)
     key = authorize(websocket, _SCOPE) if credentials(websocket) else None
-    with state.streams.take():
+    places = state.unknown_callers if key is None else state.streams
+    with places.take():
         await websocket.accept(MARKER if MARKER in websocket.scope["subprotocols"] else None)
         session = _Session(websocket, request, key)
         await session.run()
@@ -96,7 +100,7 @@ class _Session:
     async def _begin(self) -> None:
         """Wait for ``start``, check what it says, and be ready to listen."""
         try:
-            async with asyncio.timeout(_START):
+            async with asyncio.timeout(min(_START, self._websocket.app.state.settings.receive_stall)):
                 started = await self._started()
         except TimeoutError:
             started = None
