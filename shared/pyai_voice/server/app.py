@@ -56,9 +56,9 @@ def create_app(
     """Build the application; engines, knowledge, stores and outbound stay the caller's to close.
 
     Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``, ``keys`` (a
-    KeyRing), ``streams``, ``unknown_callers`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``, which
-    thinks for Omni, ``previews``, the samples of voices that were asked for, and ``abort``, which resets the connection
-    of a client's address; ``transcribing``, the worker of the jobs, is put there when the server runs.
+    KeyRing), ``streams``, ``unknown_callers`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``,
+    which thinks for Omni, ``previews``, the samples of voices that were asked for, and ``abort``, which resets the
+    connection of a client's address; ``transcribing``, the worker of the jobs, is put there when the server runs.
     """
     settings = settings or Settings()
     app = Starlette(
