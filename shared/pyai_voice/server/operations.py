@@ -95,15 +95,22 @@ class Asked:
         return validated(lambda: model.model_validate(dict(self.request.query_params)))
 
     async def raw(self) -> bytes:
-        """Return the body as it came; an empty object where none came. Raises RequestError ``payload_too_large``."""
+        """Return the body as it came. Raises RequestError ``payload_too_large``."""
         if self._raw is None:
-            self._raw = await limited(self.request, self.settings.max_body).body() or b"{}"
+            self._raw = await limited(self.request, self.settings.max_body).body()
         return self._raw
 
     async def body(self, model: type[Model]) -> Model:
-        """Return the JSON body. Raises RequestError naming the field that is wrong, or ``payload_too_large``."""
-        body = await self.raw()
+        """Return the JSON body; where none came, an object without fields.
+
+        Raises RequestError naming the field that is wrong, or ``payload_too_large``.
+        """
+        body = await self.raw() or _nothing(model)
         return validated(lambda: model.model_validate_json(body))
+
+
+def _nothing(model: type[BaseModel]) -> bytes:
+    return b"" if "root" in model.model_fields else b"{}"
 
 
 def validated(read: Callable[[], Model]) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import identity
 from ..operations import Operation
-from . import agents, amd, calls, clones, jobs, models, sessions, tools, voices, webhooks
+from . import agents, amd, calls, clones, jobs, models, recap, sessions, tools, trace, voices, webhooks
 
 __all__ = ["OPERATIONS"]
 
@@ -20,4 +20,6 @@ OPERATIONS: list[Operation] = [
     *amd.operations,
     *jobs.operations,
     *webhooks.operations,
+    *trace.operations,
+    *recap.operations,
 ]

@@ -17,7 +17,6 @@ _MOST_TOOLS = 128
 
 class NewAgent(
     AgentFields,
-    strict=True,
     json_schema_extra={
         "if": {"properties": {"recordings_enabled": {"const": True}}, "required": ["recordings_enabled"]},
         "then": {"required": ["consent_line"], "properties": {"consent_line": {"type": "string", "minLength": 1}}},
@@ -26,7 +25,7 @@ class NewAgent(
     """A profile to be made."""
 
 
-class AgentChanges(AgentFields, strict=True):
+class AgentChanges(AgentFields):
     """What changes: a field that is there is set, null gives back the service's own choice."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)] = ""
@@ -38,7 +37,7 @@ class AgentShown(Agent):
     kb_token: Annotated[str | None, Field(exclude=True)] = None
 
 
-class ToolList(RootModel[Annotated[list[Attached], Field(max_length=_MOST_TOOLS)]], strict=True):
+class ToolList(RootModel[Annotated[list[Attached], Field(max_length=_MOST_TOOLS)]]):
     """All the tools of an agent."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import service_error
 from ..operations import Asked, Listed, Operation, PageQuery
 from ..state.calls import Call
 
@@ -20,11 +21,15 @@ class CallQuery(PageQuery):
 async def _list(asked: Asked) -> Listed[Call]:
     query = asked.query(CallQuery)
     named = {name: value for name in ("session_label", "agent_id") if (value := getattr(query, name))}
-    return Listed[Call].of(await asked.stores.calls.page(asked.organisation, query.limit, query.cursor, **named))
+    page = await asked.stores.calls.page(asked.organisation, query.limit, query.cursor, source="omni", **named)
+    return Listed[Call].of(page)
 
 
 async def _get(asked: Asked) -> Call:
-    return await asked.stores.calls.get(asked.organisation, asked.path("call_id"))
+    call = await asked.stores.calls.get(asked.organisation, asked.path("call_id"))
+    if call.source != "omni":
+        raise service_error(f"There is no call {call.call_id[:60]!r}", code="not_found")
+    return call
 
 
 operations = [

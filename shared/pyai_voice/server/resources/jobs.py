@@ -37,7 +37,7 @@ _INLINE = 1 << 18
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
-class JobForm(JobOptions):
+class JobForm(JobOptions, strict=False):
     """The fields of a form, beside the file ``audio``."""
 
     webhook_url: Address | None = None

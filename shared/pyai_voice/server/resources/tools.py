@@ -15,7 +15,7 @@ _SCOPE = "omni:session"
 _ONE = "/v1/tools/{tool_id}"
 
 
-class NewTool(ToolFields, strict=True):
+class NewTool(ToolFields):
     """A tool to be registered."""
 
 

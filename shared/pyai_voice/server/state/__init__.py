@@ -15,9 +15,11 @@ from .calls import Calls
 from .clones import Clones
 from .database import Database
 from .jobs import Jobs
+from .recap import Recap
 from .signing import Signing
 from .tokens import SessionTokens
 from .tools import Tools
+from .trace import Trace
 from .usage import Usage
 
 __all__ = ["State"]
@@ -36,6 +38,8 @@ class State:
         self.clones = Clones(database)
         self.jobs = Jobs(database)
         self.signing = Signing(database)
+        self.trace = Trace(database)
+        self.recap = Recap(database)
         self.usage = Usage(database)
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ...errors import service_error
 from .collection import Collection, Page
 from .database import Database
 from .records import Record, now_ms
@@ -57,6 +58,8 @@ class Call(Record):
 
     object: Literal["omni.call"] = "omni.call"
     call_id: str
+    source: Literal["omni", "recap"] = "omni"
+    """Who wrote it down: this server's Omni, or a program that handed it in."""
     session_label: str | None = None
     agent_id: str | None = None
     """Of the profile that the label named."""
@@ -113,6 +116,19 @@ class Calls:
             "duration": duration,
         }
         return await self._calls.change(organisation, call_id, lambda call: call.model_copy(update=changes))
+
+    async def hand_in(self, organisation: str, call: Call) -> Call:
+        """Keep a call that another program recorded; a later one with the same id takes its place.
+
+        Raises RequestError ``already_recorded`` (409) when this server itself recorded a call with this id.
+        """
+
+        def replace(kept: Call) -> Call:
+            if kept.source != "recap":
+                raise service_error("This call was recorded here", code="already_recorded", status=409)
+            return call
+
+        return await self._calls.put_changed(organisation, call.call_id, call, replace)
 
     async def get(self, organisation: str, call_id: str) -> Call:
         """Return one."""

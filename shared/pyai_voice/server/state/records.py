@@ -36,9 +36,9 @@ Address = Annotated[
 
 
 class Record(BaseModel):
-    """Frozen; fields that are not known are ignored."""
+    """Frozen; nothing is taken for what it is not; fields that are not known are ignored."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, strict=True, hide_input_in_errors=True)
 
 
 def new_id(kind: str) -> str:
