@@ -12,10 +12,13 @@ import pytest
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, APIError, CloseReason, ErrorEvent, llm
 
+from livekit_pyai import TTS
 from pyai_voice.omni_events import DigitsRequested, HangUpRequested, TransferRequested
 from pyai_voice.options import LinkOptions
 from tests.core.omni_service import Peer, omni_service, stay
 from tests.core.scripted import KEY
+from tests.core.scripted_http import scripted as scripted_http
+from tests.core.scripted_http import speaking
 
 from .headless import call
 from .helpers import all_of, frames
@@ -158,6 +161,37 @@ async def test_the_greeting_is_the_reply_that_can_be_asked_for_and_no_other():
         with pytest.raises(RuntimeError, match="TTS"):
             running.session.say("Verbatim.")
         assert told(running.session.history) == [("assistant", "Hello.")]
+
+
+async def test_the_sessions_own_voice_is_told_to_the_agent_and_interrupted_by_the_callers_words():
+    spoken = asyncio.Event()
+
+    async def converse(peer: Peer) -> None:
+        await peer.configured()
+        await peer.until(lambda: len(peer.kinds("configure")) == 2)
+        await peer.until(spoken.is_set)
+        peer.machine.caller_said("Wait")
+        await peer.flush()
+        await peer.stay()
+
+    answers = (speaking(tone(0.2)), speaking(tone(0.2)), speaking(tone(9.0)))  # the first one warms the connection
+    async with omni_service(converse) as service, scripted_http(*answers) as speaker:
+        output = SlowSpeaker()
+        voice = TTS(voice="emma", api_key=KEY, base_url=f"http://127.0.0.1:{speaker.port}")
+        omni = model(service)
+        async with call(Agent(instructions="Sell tea."), llm=omni, tts=voice, output=output) as running:
+            async with asyncio.timeout(20):
+                await running.session.say("We close soon.")
+                await wait_for(lambda: len(service.peers[0].kinds("configure")) == 2)
+                assert service.peers[0].kinds("configure")[1]["persona"].endswith("\nYou: We close soon.")
+                long = running.session.say("A long text.")
+                output.playing.clear()
+                await output.playing.wait()
+                spoken.set()
+                await long
+            assert long.interrupted
+        await omni.aclose()
+        await voice.aclose()
 
 
 async def test_capabilities_are_what_omni_can_do():

@@ -194,6 +194,7 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         if self._stream is not None:
             await self._stream.aclose()
         await utils.aio.cancel_and_wait(self._task)
+        self._meter.lost()
         self._report(self._meter.rest())
 
     # The call
@@ -367,7 +368,8 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
             self.emit("metrics_collected", report)
 
     def _audible(self) -> bool:
-        return self._follows is not None and self._follows.agent_state == "speaking"
+        speaking = self._follows is not None and self._follows.agent_state == "speaking"
+        return speaking and not self._desk.saying  # that only the caller's words can interrupt
 
     def _no_greeting(self) -> None:
         self._floor.refuse(llm.RealtimeError("Omni did not greet in time", code="timeout"))

@@ -66,6 +66,7 @@ class ToolDesk:
         self._started: set[str] = set()
         """Those of them that LiveKit runs."""
         self._speeches: deque[SpeechHandle] = deque(maxlen=_SPEECHES)
+        self._said: SpeechHandle | None = None
         self._again = Timer(self._look)
         self._silence: list[Callable[[], None]] = []
 
@@ -73,6 +74,11 @@ class ToolDesk:
     def waiting(self) -> tuple[str, ...]:
         """Calls without an answer."""
         return tuple(self._waiting)
+
+    @property
+    def saying(self) -> bool:
+        """Whether the session's own voice says something; the service does not know of it."""
+        return self._said is not None and not self._said.done()
 
     def follow(self, session: AgentSession[Any]) -> None:
         """Read results from this session from now on, and from no other."""
@@ -124,6 +130,8 @@ class ToolDesk:
 
     def _speech(self, event: SpeechCreatedEvent) -> None:
         self._speeches.append(event.speech_handle)
+        if event.source == "say":
+            self._said = event.speech_handle
 
     def _updated(self, event: ToolExecutionUpdatedEvent) -> None:
         update = event.update
