@@ -292,3 +292,46 @@ async def test_a_client_that_goes_leaves_nothing_behind() -> None:
             left = {task for task in asyncio.all_tasks() - before if not task.done()}
             await asyncio.gather(*left, return_exceptions=True)
         assert local.server.app.state.sessions == set()
+
+
+async def test_a_session_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyai_voice.server.omni.openai_words.LONGEST_SESSION", 0.3)
+    async with realtime_server() as local, session_with(local) as session:
+        await session.speak(pause(0.1))
+        error = await session.connection.recv()
+        assert error.type == "error" and error.error.code == "session_expired"
+        await _closed(session, 1001)
+
+
+async def test_a_fault_of_the_server_ends_the_session_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pyai_voice.server.omni.openai.messages_of", None)
+    async with realtime_server() as local, session_with(local) as session:
+        await session.connection.response.create()
+        await session.connection.recv()  # the response was announced
+        error = await session.connection.recv()
+        assert error.type == "error" and error.error.type == "server_error"
+        await _closed(session, 1011)
+    assert "a Realtime session failed" in caplog.text
+
+
+async def test_a_conversation_is_brought_along_with_whatever_is_in_it() -> None:
+    async with realtime_server("Yes") as local, session_with(local) as session:
+        items: list[Any] = [
+            {"type": "message", "role": "user", "content": []},
+            {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "no JSON"},
+            {"type": "function_call", "call_id": "call_2", "name": "f", "arguments": "[]"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "done"},
+        ]
+        for item in items:
+            await session.connection.conversation.item.create(item=item)
+        await session.connection.response.create()
+        await session.until("response.done")
+        (prompt,) = brain_of(local).prompts
+        assert [(message.role, message.text) for message in prompt.messages] == [
+            ("assistant", ""),
+            ("tool", "done"),
+            ("assistant", ""),
+            ("tool", "There is no answer yet."),
+        ]
