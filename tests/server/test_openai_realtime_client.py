@@ -6,8 +6,7 @@ import json
 
 from pyai_voice.server.brain.scripted import call
 from tests.server.openai_realtime import brain_of, pause, realtime_server, session_with, speech
-
-NO_TURNS = {"input": {"turn_detection": None}}
+from tests.server.test_knowledge_hear import fill
 
 
 async def test_a_session_is_announced_and_changed() -> None:
@@ -111,3 +110,15 @@ async def test_a_function_is_called_and_answered() -> None:
         assert said.pop(asking) == ("assistant", "")
         assert said == [("user", "What is the weather?"), ("assistant", "One moment.")]
         assert prompts[1].messages[asking].tools[0].arguments == {"city": "Köln"}
+
+
+async def test_answers_are_grounded_in_the_knowledge_bases() -> None:
+    async with realtime_server("At nine") as local:
+        await fill(local.server.app.state.knowledge, "The shop opens at nine in the morning.", "Parking is free.")
+        async with session_with(local) as session:
+            await session.configure(output_modalities=["text"])
+            await session.add("When does the shop open?")
+            await session.connection.response.create()
+            await session.until("response.done")
+        (prompt,) = brain_of(local).prompts
+        assert "opens at nine" in prompt.passages[0].content
