@@ -110,3 +110,10 @@ async def test_the_agent_hangs_up_after_its_last_words() -> None:
             assert heard(caller.all(ReplyAudio)) == spoken("Goodbye.")
         (record,) = await omni.records()
         assert record["end_reason"] == "agent"
+
+
+async def test_the_alias_speaks_the_same_wire() -> None:
+    async with omni_server(["Yes."]) as omni, omni.call(surface="realtime", greeting="Hello.") as caller:
+        await caller.until(ReplyEnded, lambda reply: reply.text == "Hello.")
+        caller.speak(0.4)
+        assert (await caller.until(ReplyEnded)).text == "Yes."

@@ -45,6 +45,7 @@ async def serve_call(websocket: WebSocket, request: OmniRequest, key: Key) -> No
     grounder = Grounder(state.knowledge, key.organisation) if bound else None
     sources = Sources(state.outbound, grounder, label)
     signing = await state.stores.signing.secrets(key.organisation)
+    await state.outbound.warm()  # a knowledge endpoint has only 0.3 s
     await websocket.accept(MARKER if MARKER in websocket.scope["subprotocols"] else None)
     conversation = Conversation(
         state.engines,
