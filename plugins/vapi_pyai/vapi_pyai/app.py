@@ -54,7 +54,7 @@ def create_app(
         "/voice": ("voice", CustomVoice(used, options)),
         "/endpointing": ("endpointing", CustomEndpointing(calls, options.endpointing)),
         "/knowledge": ("knowledge", CustomKnowledge(used, calls, options)),
-        "/llm/chat/completions": ("llm", CustomModel(model)),
+        "/llm/chat/completions": ("llm", CustomModel(model, options)),
     }
     doors = [
         Route(path, _door(name, contract, access, options), methods=["POST"])

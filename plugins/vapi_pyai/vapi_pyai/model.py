@@ -18,20 +18,22 @@ from pyai_voice.outbound import OutboundError, check_address
 from pyai_voice.redact import SecretFilter, register
 
 from .door import Asked, Reply
+from .options import VapiOptions
 from .refusals import Refusal
 
 __all__ = ["ChatModel", "CustomModel"]
 
-_FIRST, _SILENCE = 5.0, 30.0
-"""Seconds after which Vapi is told that the answer is coming; without a byte of the model after which it has failed."""
-_HEARTBEAT = 3.0
-"""Seconds between two comments while the first word is awaited."""
+_HEARTBEAT = b": waiting for the model\n\n"
 _WAITING = 64
 """Pieces that may wait for Vapi to read."""
 _VAPIS_OWN = frozenset({"metadata", "store"})
 """Also names of OpenAI's, where they mean something else."""
 _SHORTEST_SECRET = 12
 _OPENAI = "https://api.openai.com/v1"
+
+Piece = bytes | Refusal | None
+"""A part of the model's answer; why it fails; None: it is complete."""
+Pieces = asyncio.Queue[Piece]
 
 for _name in ("openai._base_client", "httpx", "httpcore.http11"):
     logging.getLogger(_name).addFilter(SecretFilter())
@@ -40,8 +42,11 @@ for _name in ("openai._base_client", "httpx", "httpcore.http11"):
 class ChatModel:
     """An OpenAI-compatible model. Raises ConfigurationError for an address that is neither https nor this machine's."""
 
-    def __init__(self, base_url: str = _OPENAI, api_key: str = "", model: str = "") -> None:
-        """``model`` stands in place of what the assistant asks for; empty: what it asks for."""
+    def __init__(self, base_url: str = _OPENAI, api_key: str = "", model: str = "", *, silence: float = 30.0) -> None:
+        """``model`` stands in place of the one that the assistant asks for; empty: that one.
+
+        ``silence``: seconds without a byte after which the model has failed.
+        """
         from openai import AsyncOpenAI
         from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
@@ -51,7 +56,7 @@ class ChatModel:
         self.name = model
         self.fields = frozenset(CompletionCreateParamsBase.__annotations__) - _VAPIS_OWN
         """What of a request goes to the model, besides ``stream``."""
-        self.client: Any = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=1, timeout=_SILENCE)
+        self.client: Any = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=1, timeout=silence)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> ChatModel | None:
@@ -78,21 +83,36 @@ def _check(base_url: str) -> None:
 class CustomModel:
     """Answers Vapi from a model."""
 
-    def __init__(self, model: ChatModel | None) -> None:
+    def __init__(self, model: ChatModel | None, options: VapiOptions) -> None:
         self._model = model
+        self._options = options
 
     async def __call__(self, asked: Asked, reply: Reply) -> None:
         """Answer one request. Raises Refusal."""
         if self._model is None:
             raise Refusal(501, "no model: set OPENAI_BASE_URL or OPENAI_API_KEY")
         wanted = _wanted(asked.body, self._model)
-        pieces: asyncio.Queue[bytes | Refusal | None] = asyncio.Queue(_WAITING)
+        pieces: Pieces = asyncio.Queue(_WAITING)
         asking = asyncio.create_task(_ask(self._model, wanted, pieces))
         try:
-            await _relay(pieces, reply, streamed=wanted["stream"])
+            first = await self._first(pieces, reply) if wanted["stream"] else await pieces.get()
+            await _relay(first, pieces, reply, "text/event-stream" if wanted["stream"] else "application/json")
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+
+    async def _first(self, pieces: Pieces, reply: Reply) -> Piece:
+        """Return the first piece; while it is late Vapi gets the head of the answer, and comments."""
+        patience = self._options.first_word
+        while True:
+            try:
+                async with asyncio.timeout(patience):
+                    return await pieces.get()
+            except TimeoutError:
+                patience = self._options.heartbeat
+            if not reply.started:
+                await reply.begin("text/event-stream")
+            await reply.write(_HEARTBEAT)
 
 
 def _wanted(body: bytes, model: ChatModel) -> dict[str, Any]:
@@ -113,19 +133,15 @@ def _wanted(body: bytes, model: ChatModel) -> dict[str, Any]:
     return {**wanted, "stream": fields.get("stream") is True}
 
 
-async def _ask(model: ChatModel, wanted: dict[str, Any], pieces: asyncio.Queue[bytes | Refusal | None]) -> None:
+async def _ask(model: ChatModel, wanted: dict[str, Any], pieces: Pieces) -> None:
     """Put the model's answer into the queue, then None; a Refusal where it fails."""
-    from openai import OpenAIError
-
     outcome: Refusal | None = None
     try:
         async with model.client.chat.completions.with_streaming_response.create(**wanted) as response:
             async for piece in response.iter_bytes():
                 await pieces.put(piece)
-    except OpenAIError as error:
+    except Exception as error:  # noqa: BLE001 - the outermost line of the task: its reader gets it
         outcome = _refusal(error)
-    except (OSError, TimeoutError, TypeError, ValueError) as error:  # what it lets through, and what it cannot send
-        outcome = Refusal(502, f"the model cannot be asked: {type(error).__name__}", 1.0)
     await pieces.put(outcome)
 
 
@@ -141,30 +157,15 @@ def _refusal(error: Exception) -> Refusal:
     return Refusal(503 if status in (402, 429) else 502, said, wait or (60.0 if status == 402 else 1.0))
 
 
-async def _relay(pieces: asyncio.Queue[bytes | Refusal | None], reply: Reply, *, streamed: bool) -> None:
-    """Pass the pieces on; say that the answer is coming while it is late. Raises Refusal."""
-    piece = await _first(pieces, reply) if streamed else await pieces.get()
+async def _relay(piece: Piece, pieces: Pieces, reply: Reply, media_type: str) -> None:
+    """Pass the pieces on as they come. Raises Refusal."""
     if isinstance(piece, Refusal) and not reply.started:
         raise piece
     if not reply.started:
-        await reply.begin("text/event-stream" if streamed else "application/json")
+        await reply.begin(media_type)
     while isinstance(piece, bytes):
         await reply.write(piece)
         piece = await pieces.get()
     if piece is not None:
         raise piece
     await reply.end()
-
-
-async def _first(pieces: asyncio.Queue[bytes | Refusal | None], reply: Reply) -> bytes | Refusal | None:
-    """Return the first piece; meanwhile Vapi gets the head of the answer, and comments."""
-    patience = _FIRST
-    while True:
-        try:
-            async with asyncio.timeout(patience):
-                return await pieces.get()
-        except TimeoutError:
-            patience = _HEARTBEAT
-        if not reply.started:
-            await reply.begin("text/event-stream")
-        await reply.write(b": waiting for the model\n\n")

@@ -61,6 +61,10 @@ class VapiOptions(Options):
     """Seconds for passages; what is not found by then is not found."""
     passages: Annotated[int, Field(ge=1, le=20)] = 3
     """At most so many in an answer."""
+    first_word: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Seconds for a model's first words; then Vapi is told that they are coming, and cannot be refused any more."""
+    heartbeat: Annotated[float, Field(gt=0, le=60)] = 3.0
+    """Seconds between two comments while they are still awaited."""
     max_body: Annotated[int, Field(ge=1024)] = 4 << 20
     """Bytes of a request; Vapi may send the call, the assistant and the conversation with each."""
     max_message: Annotated[int, Field(ge=1024)] = 1 << 20
