@@ -18,6 +18,8 @@ _MODELS: dict[str, list[str]] = {
     "pyai-hear-telephony": ["transcription", "jobs"],
     "pyai-speak": ["speech"],
     "pyai-voice": ["speech"],
+    "pyai-omni-realtime": ["realtime", "speech-to-speech", "agents"],
+    "pyai-amd": ["answering-machine-detection"],
 }
 
 
