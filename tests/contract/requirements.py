@@ -534,6 +534,19 @@ REQUIREMENTS = (
         ("core/test_omni_server.py::test_what_has_no_tag_is_dropped_and_counted_and_the_call_goes_on",),
     ),
     Requirement(
+        "O-21",
+        "A server accepts the old address and the old names of the label; session_label wins.",
+        ("server/test_omni_native.py::test_the_old_address_and_the_old_names_of_the_label",),
+    ),
+    Requirement(
+        "O-22",
+        "A server posts label and words with the bearer to a knowledge endpoint, and goes on without after 0.3 s.",
+        (
+            "server/test_omni_outside.py::test_an_endpoint_is_told_the_label_and_the_callers_words",
+            "server/test_omni_outside.py::test_an_endpoint_that_is_slow_broken_or_elsewhere_leaves_the_agent_without_passages",
+        ),
+    ),
+    Requirement(
         "O-23",
         "A server answers a tool call itself when its time is up and ignores what comes later.",
         (

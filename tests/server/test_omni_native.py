@@ -82,10 +82,23 @@ async def test_a_wrong_address_is_refused_before_the_upgrade(query: str, code: s
         assert json.loads(refused.value.response.body)["error"]["code"] == code
 
 
-async def test_the_old_address_and_a_plain_request() -> None:
+@pytest.mark.conforms("O-21")
+@pytest.mark.parametrize(
+    ("query", "label"),
+    [("agent=old", "old"), ("agent_id=older", "older"), ("agent=old&agent_id=older&session_label=new", "new")],
+)
+async def test_the_old_address_and_the_old_names_of_the_label(query: str, label: str) -> None:
     async with omni_server() as omni:
-        async with wire(omni, "agent=mine&rate=16000", path="/v2/omni/chat"):
-            assert (await omni.http.get("/v1/omni")).status_code == 426
+        async with wire(omni, f"rate=16000&{query}", path="/v2/omni/chat"):
+            pass
+        (record,) = await omni.records()
+        assert record["session_label"] == label
+
+
+async def test_a_plain_request_is_told_what_is_there() -> None:
+    async with omni_server() as omni:
+        for path in ("/v1/omni", "/v2/omni/chat"):
+            assert (await omni.http.get(path)).status_code == 426
 
 
 async def test_a_wrong_key_a_key_without_the_scope_and_one_call_too_many() -> None:

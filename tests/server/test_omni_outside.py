@@ -70,6 +70,20 @@ async def test_the_agents_own_endpoint_is_asked_with_its_token_and_its_passages_
         assert not refused.found and refused.reason in ("error", "timeout") and not brain.prompts[-1].passages
 
 
+@pytest.mark.conforms("O-22")
+async def test_an_endpoint_is_told_the_label_and_the_callers_words() -> None:
+    seen: list[tuple[dict[str, Any], str | None]] = []
+
+    async def shelf(request: Request) -> Response:
+        seen.append((await request.json(), request.headers.get("authorization")))
+        return JSONResponse({"results": []})
+
+    async with web(Starlette(routes=[Route("/", shelf, methods=["POST"])])) as origin, omni_server(["Yes."]) as omni:
+        await asked(omni, kb_endpoint=f"{origin}/", kb_token=TOKEN, session_label="order 7")
+    assert seen and all(each == ({"session_label": "order 7", "query": "0-19."}, f"Bearer {TOKEN}") for each in seen)
+
+
+@pytest.mark.conforms("O-22")
 async def test_an_endpoint_that_is_slow_broken_or_elsewhere_leaves_the_agent_without_passages() -> None:
     gate = asyncio.Event()
 
