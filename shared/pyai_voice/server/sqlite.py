@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from ..errors import ServiceError, service_error
 
-__all__ = ["Layout", "attempt", "open_file", "open_memory", "transaction"]
+__all__ = ["Layout", "attempt", "open_file", "open_memory", "statements", "transaction"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -142,13 +142,13 @@ def _is_empty(connection: sqlite3.Connection, layout: Layout) -> bool:
 
 
 def _create(connection: sqlite3.Connection, layout: Layout) -> None:
-    for statement in _statements(layout.script):
+    for statement in statements(layout.script):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {layout.application}")
     connection.execute(f"PRAGMA user_version = {layout.version}")
 
 
-def _statements(script: str) -> Generator[str]:
+def statements(script: str) -> Generator[str]:
     """Cut a script into statements; ``executescript`` would end the transaction."""
     statement = ""
     for line in script.splitlines():
@@ -159,9 +159,9 @@ def _statements(script: str) -> Generator[str]:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Generator[None]:
-    """All of the block or nothing of it."""
-    connection.execute("BEGIN IMMEDIATE")
+def transaction(connection: sqlite3.Connection, *, reading: bool = False) -> Generator[None]:
+    """All of the block or nothing of it; ``reading`` sees one state of the file throughout."""
+    connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")

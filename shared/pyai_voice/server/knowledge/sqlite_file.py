@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ...errors import ServiceError
+from ..sqlite import statements, transaction
 from .embedding import MODEL
 from .faults import corrupt, full, locked, unavailable
 
@@ -146,30 +146,8 @@ def _set_up(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    for statement in _statements(_TABLES):
+    for statement in statements(_TABLES):
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES ('model', ?)", (MODEL,))
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {_LAYOUT}")
-
-
-def _statements(script: str) -> Generator[str]:
-    """Cut a script into statements; ``executescript`` would end the transaction."""
-    statement = ""
-    for line in script.splitlines():
-        statement += f"{line}\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, *, reading: bool = False) -> Generator[None]:
-    """All of the block or nothing of it; ``reading`` sees one state of the file throughout."""
-    connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:  # a full disk may have ended it already
-            connection.execute("ROLLBACK")
