@@ -34,6 +34,8 @@ _KEPT = 8
 """Utterances whose passages are kept."""
 _TELLING = 12
 """Letters and digits from which on words may tell which call it is."""
+_TOLD = 8
+"""The last transcripts: a request is about one of them, not always about the last."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Call:
         """Vapi's id; "" where it has not said."""
         self.turn: Turn = "unknown"
         self._utterances: deque[_Utterance] = deque(maxlen=_KEPT)
+        self._told: deque[str] = deque(maxlen=_TOLD)
         self._changed = asyncio.Event()
 
     def take(self, event: HearEvent) -> None:
@@ -61,7 +64,8 @@ class Call:
                 self.turn = "open"
                 self._utterance(name)
             case Transcript(utterance=name, text=text):
-                self._utterance(name).letters = _letters(text)
+                self._utterance(name).letters = letters = _letters(text)
+                self._told.append(letters)
                 self.turn = "ended" if event.endpointed else "open" if self.turn == "unknown" else self.turn
             case Grounding(utterance=name, passages=passages):
                 self._utterance(name).passages = passages
@@ -81,9 +85,9 @@ class Call:
         self._changed = asyncio.Event()
 
     def said(self, text: str) -> bool:
-        """Tell whether these words end with what was heard last, and are enough to tell one call from another."""
-        heard = self._utterances[-1].letters if self._utterances else ""
-        return len(heard) >= _TELLING and _letters(text).endswith(heard)
+        """Tell whether these words end with what was heard just now, and are enough to tell one call from another."""
+        letters = _letters(text)
+        return any(len(told) >= _TELLING and letters.endswith(told) for told in self._told)
 
     async def passages(self, text: str, budget: float) -> tuple[Passage, ...]:
         """Return the passages for the utterances whose words these are; wait for those of an open one."""

@@ -66,7 +66,7 @@ class CustomKnowledge:
     async def _search(self, base: str, text: str) -> Sequence[Passage]:
         try:
             found = await self._client.knowledge.search(base, text, limit=self._options.passages)
-            return [Passage(each.content, each.score) for each in found]
+            return [Passage(each.content, each.score) for each in found if each.score >= self._options.least_score]
         except PyAIError as error:
             _log.warning("knowledge: %s goes unasked: %s", base, error)
             return ()

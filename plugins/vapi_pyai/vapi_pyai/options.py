@@ -57,6 +57,8 @@ class VapiOptions(Options):
     """What the custom endpointing model answers."""
     knowledge_bases: tuple[str, ...] = ()
     """Ids of knowledge bases to search over REST for calls whose transcriber is not ours."""
+    least_score: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """What a passage of such a search must have."""
     knowledge_budget: Annotated[float, Field(gt=0, le=10)] = 0.25
     """Seconds for passages; what is not found by then is not found."""
     passages: Annotated[int, Field(ge=1, le=20)] = 3
