@@ -31,6 +31,8 @@ SPEECH_TIMEOUT = 40.0
 """Seconds within which a bot must have said its answer."""
 PATIENCE = 3.0
 """Seconds of silence after which an answer that came in the middle of the line counts as the answer."""
+INTRUSION = 0.8
+"""Seconds of the bot's answer that a caller hears who then interrupts it."""
 GAP = 0.3
 """Seconds without any audio of the bot after which it begins anew."""
 AUDIBLE = 300
@@ -78,6 +80,10 @@ class Exchange:
     """... and when the first one that is loud enough to be heard: voices begin with some silence."""
     heard: list[str] = field(default_factory=list[str])
     """The final transcripts."""
+    silenced: float | None = None
+    """When the last sound had been played of the answer that this line interrupted."""
+    tools: list[str] = field(default_factory=list[str])
+    """Tools that the bot called, with what they gave."""
     requests: int = 0
     """How often the brain was asked."""
     reply: list[str] = field(default_factory=list[str])
@@ -95,7 +101,7 @@ class Call:
     """The wire between a caller and one bot."""
 
     def __init__(self, narrate: Callable[[str, str], None]) -> None:
-        """Make a call; ``narrate(who, text)`` gets the transcript as it grows (who: partial, caller or bot)."""
+        """Make a call; ``narrate(who, text)`` gets the transcript as it grows (who: partial, caller, bot or tool)."""
         self.exchanges = [Exchange(None)]
         self.history: list[str] = []
         """What the bot keeps of the conversation, message by message; known when the call is over."""
@@ -105,6 +111,7 @@ class Call:
         self._outgoing: deque[bytes] = deque()
         self._bot_speaking = False
         self._bot_quiet_since = 0.0
+        self._saying: list[str] = []
         self._sound_began = self._sounded_until = 0.0
         self._failure = ""
         self._changed = asyncio.Event()
@@ -121,10 +128,11 @@ class Call:
         await self._until(self._answered, ANSWER_TIMEOUT, "The bot did not greet")
         return self.now
 
-    async def say(self, line: Line) -> Exchange:
+    async def say(self, line: Line, *, hear_out: bool = True) -> Exchange:
         """Say a line in real time, wait until the bot has answered, and return what happened.
 
-        Raises CallError when the bot fails or does not answer in time.
+        Without ``hear_out`` wait only until the answer can be interrupted by the next line. Raises CallError when the
+        bot fails or does not answer in time.
         """
         exchange = Exchange(line)
         self.exchanges.append(exchange)
@@ -134,8 +142,13 @@ class Call:
         duration = CALLER.seconds(len(padded))
         await self._until(lambda: exchange.sent is not None, duration + 5, "The bot took no audio")
         await self._until(lambda: self._bot_speaking or self._answered(), ANSWER_TIMEOUT, "The bot did not answer")
-        await self._until(self._answered, SPEECH_TIMEOUT, "The bot did not finish its answer")
+        answered = self._answered if hear_out else self._can_be_interrupted
+        await self._until(answered, SPEECH_TIMEOUT, "The bot did not finish its answer")
         return exchange
+
+    def _can_be_interrupted(self) -> bool:
+        heard = self.now.first_heard
+        return heard is not None and time.time() - heard >= INTRUSION
 
     def _answered(self) -> bool:
         exchange = self.now
@@ -196,10 +209,13 @@ class Call:
         if now - self._sounded_until > GAP:
             self._sound_began = now
         self._sounded_until = now + BOT.seconds(len(pcm))
+        silence = _leading_silence(pcm)
         if exchange.line is None or (exchange.speech_end is not None and self._sound_began >= exchange.speech_end):
             exchange.note("first_played", now)
-            if (silence := _leading_silence(pcm)) is not None:
+            if silence is not None:
                 exchange.note("first_heard", now + silence)
+        elif exchange.onset is not None and self._sound_began < exchange.onset and silence is not None:
+            exchange.silenced = self._sounded_until
 
     def bot_started(self) -> None:
         """Note that the bot begins to speak."""
@@ -209,6 +225,9 @@ class Call:
         """Note that the bot has finished, or was interrupted."""
         self._bot_speaking = False
         self._bot_quiet_since = time.time()
+        if self._saying:
+            self._narrate("bot", " ".join(self._saying))
+            self._saying.clear()
 
     def partial(self, text: str) -> None:
         """Note what the bot understands so far."""
@@ -232,6 +251,12 @@ class Call:
         """Note that the brain is asked."""
         self.now.requests += 1
 
+    def tool(self, name: str, arguments: object, result: object) -> None:
+        """Note a tool that the bot has called."""
+        called = f"{name}({arguments}) gave {result}"
+        self.now.tools.append(called)
+        self._narrate("tool", called)
+
     def word(self, at: float | None = None) -> None:
         """Note the first word of the brain."""
         self.now.note("first_word", at or time.time())
@@ -241,9 +266,12 @@ class Call:
         self.now.note("first_audio", at or time.time())
 
     def replied(self, text: str) -> None:
-        """Note what the bot says."""
+        """Note what the bot says: words, sentences or all of it."""
         self.now.reply.append(text)
-        self._narrate("bot", text)
+        if self._bot_speaking:
+            self._saying.append(text)
+        else:
+            self._narrate("bot", text)
 
     def fail(self, reason: str) -> None:
         """End the call: the caller's side raises CallError with this reason."""

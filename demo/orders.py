@@ -17,7 +17,7 @@ from typing import Any
 
 from pyai_voice.audio import read_wav
 
-from .bots import BOTS, Connect
+from .bots import BOTS, Bot
 from .brain.reply import converse
 from .brain.words import tokens
 from .call import Call, CallError, Exchange, Line
@@ -32,6 +32,8 @@ __all__ = ["RECORDINGS", "Heard", "Recording", "judge", "play", "recordings"]
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "speech"
 """Where the recordings are, if they are there."""
 
+_CALLED = {name: bot for name, bot in BOTS.items() if not bot.realtime}
+"""Both are called at once; Omni's would be two more streams on two cores."""
 _SLOTS = {
     "coffeeDrink": "drink",
     "size": "size",
@@ -113,22 +115,22 @@ async def play(count: int, screen: Screen, folder: Path = RECORDINGS) -> None:
     async with services(OUT / "servers.log") as used:
         screen.title(f"{len(chosen)} orders of real people")
         screen.note(f"Hear and Speak: {used.voice}")
-        calls: dict[str, list[tuple[Heard, Exchange]]] = {name: [] for name in BOTS}
+        calls: dict[str, list[tuple[Heard, Exchange]]] = {name: [] for name in _CALLED}
         for recording in chosen:
             line = line_of(*read_wav(folder / recording.file))
-            results = await asyncio.gather(*(_order(connect, recording, line) for connect in BOTS.values()))
-            for name, result in zip(BOTS, results, strict=True):
+            results = await asyncio.gather(*(_order(bot, recording, line) for bot in _CALLED.values()))
+            for name, result in zip(_CALLED, results, strict=True):
                 calls[name].append(result)
                 screen.note(f"{name:>8} {_story(result[0])}")
     _report(screen, calls)
 
 
-async def _order(connect: Connect, recording: Recording, line: Line) -> tuple[Heard, Exchange]:
+async def _order(bot: Bot, recording: Recording, line: Line) -> tuple[Heard, Exchange]:
     """Play one order in a call of its own; a call that fails is an order that was not understood."""
     call = Call(lambda who, text: None)
     failure = ""
     try:
-        async with connect(call):
+        async with bot.connect(call):
             await call.greeting()
             await call.say(line)
     except CallError as error:

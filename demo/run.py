@@ -1,4 +1,4 @@
-"""The scene: a first reading, then a caller orders coffee from the Pipecat bot and from the LiveKit agent."""
+"""The scene: a first reading, then a caller orders coffee from all bots; who talks with Omni interrupts it once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pyai_voice.client import Client
 from pyai_voice.options import SpeakOptions
 from pyai_voice.rest.voices import Voice
 
-from .bots import BOTS, Connect
+from .bots import BOTS
 from .call import BOT, CALLER, Call, CallError, Exchange
 from .caller import SCRIPT, Caller, first_reading, line_of, recorded
 from .house import teach
 from .screen import Screen
-from .servers import Services, services
+from .servers import Services, services, together
 from .times import Times
 
 __all__ = ["OUT", "converse", "scene"]
@@ -47,7 +47,7 @@ async def scene(screen: Screen) -> None:
             if used.local:
                 screen.note(await teach(client))
             caller = caller or await _synthetic(client)
-            calls = {name: await converse(name, connect, caller, screen) for name, connect in BOTS.items()}
+            calls = await _calls(caller, screen)
             screen.times({name: Times(call.exchanges) for name, call in calls.items()})
             for name, call in calls.items():
                 screen.note(f"{name}: {_facts(call)}")
@@ -56,24 +56,42 @@ async def scene(screen: Screen) -> None:
         screen.note(line)
 
 
-async def converse(name: str, connect: Connect, caller: Caller, screen: Screen) -> Call:
-    """Let a caller say all lines to one bot; return the call."""
-    screen.title(f"{name}: a call from {caller.name}")
-    call = Call(screen.narrator(name.lower()))
-    async with connect(call):
+async def _calls(caller: Caller, screen: Screen) -> dict[str, Call]:
+    """Let the caller talk to the bots, to those of both frameworks at once."""
+    calls: dict[str, Call] = {}
+    for realtime in (False, True):
+        names = [name for name, bot in BOTS.items() if bot.realtime is realtime]
+        screen.title(f"{' and '.join(names)}: calls from {caller.name}")
+        for name, call in zip(names, await together(*(converse(name, caller, screen) for name in names)), strict=True):
+            calls[name] = call
+    return calls
+
+
+async def converse(name: str, caller: Caller, screen: Screen) -> Call:
+    """Let a caller say all lines to one bot; return the call. The second answer of Omni is interrupted."""
+    bot = BOTS[name]
+    call = Call(screen.narrator(name.split()[-1].lower()))
+    async with bot.connect(call):
         await call.greeting()
-        for line in caller.lines:
-            await call.say(line)
+        for number, line in enumerate(caller.lines, start=1):
+            interrupted = bot.realtime and number == min(2, len(caller.lines) - 1)
+            await call.say(line, hear_out=not interrupted)
     return call
 
 
 def _facts(call: Call) -> str:
-    """Say how often the brain was asked, and whether a passage stayed in the history of the conversation."""
+    """Say what else happened: who was asked how often, what was called, what stayed in the history."""
     answers = [exchange for exchange in call.exchanges if exchange.line]
+    requests = sum(exchange.requests for exchange in answers)
+    tools = [tool for exchange in answers for tool in exchange.tools]
     kept = sum(passage in message for passage in call.passages for message in call.history)
-    return (
-        f"{sum(exchange.requests for exchange in answers)} requests to the brain for {len(answers)} answers; "
-        f"{len(call.passages)} passages came, {kept} of them are in the history of {len(call.history)} messages"
+    return "; ".join(
+        [
+            *([f"{requests} requests to the brain for {len(answers)} answers"] if requests else []),
+            *([f"{len(call.passages)} passages came"] if call.passages else []),
+            *([f"tools: {', '.join(tools)}"] if tools else []),
+            f"{kept} passages are in the history of {len(call.history)} messages",
+        ]
     )
 
 
@@ -112,7 +130,7 @@ async def _heard_again(client: Client, calls: Mapping[str, list[Exchange]]) -> l
     rows: list[tuple[str, str, str]] = []
     for name, exchanges in calls.items():
         for number, exchange in enumerate(exchanges):
-            path = OUT / f"{name.lower()}_{number}.wav"
+            path = OUT / f"{name.lower().replace(' ', '_')}_{number}.wav"
             recording = wav_bytes(bytes(exchange.audio), BOT)
             path.write_bytes(recording)
             heard = await client.audio.transcribe(recording)

@@ -38,12 +38,12 @@ class Screen:
 
         def narrate(who: str, text: str) -> None:
             if who == "partial":
-                self._status.update(f"[dim]caller: {escape(text)}")
+                self._status.update(f"[dim]{bot}, caller: {escape(text)}")
                 self._status.start()
                 return
             self._status.stop()
-            speaker = f"[cyan]{bot:>8}" if who == "bot" else f"[yellow]{who:>8}"
-            self._console.print(f"{speaker}[/] {escape(text)}")
+            color = "yellow" if who == "caller" else "cyan"
+            self._console.print(f"[dim]{bot:>8}[/] [{color}]{who:>6}[/] {escape(text)}")
 
         return narrate
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pyai_voice.provider import PYAI
 
@@ -16,8 +17,9 @@ from .bots import load_bots
 from .call import CallError
 from .child import child
 
-__all__ = ["Services", "services"]
+__all__ = ["Services", "services", "together"]
 
+_Result = TypeVar("_Result")
 _HEAD_START = 0.05
 _READY = 60.0
 """Seconds that a local server has to load its models."""
@@ -49,18 +51,25 @@ async def services(log: Path) -> AsyncGenerator[Services]:
         starts: list[AbstractAsyncContextManager[None]] = []
         if offline:
             starts.append(_local("The offline brain", log, "demo.brain"))
-        if local:
+        if local:  # after the brain, with which its Omni thinks
             starts.append(_local("The local PyAI server", log, "pyai_voice.cli", "serve"))
-        await _together(*map(stack.enter_async_context, starts), _load_bots())
+        await together(_one_by_one(stack, starts), _load_bots())
         os.environ.setdefault("OPENAI_API_KEY", "none")
         yield Services(_voice(local), _brain(offline), offline, local)
 
 
-async def _together(*work: Awaitable[None]) -> None:
-    """Do all of it; a failure is raised only when nothing is half started any more."""
-    for result in await asyncio.gather(*work, return_exceptions=True):
+async def together(*work: Awaitable[_Result]) -> list[_Result]:
+    """Do all of it and return the results; a failure is raised only when nothing is half done any more."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
         if isinstance(result, BaseException):
             raise result
+    return [result for result in results if not isinstance(result, BaseException)]
+
+
+async def _one_by_one(stack: AsyncExitStack, starts: list[AbstractAsyncContextManager[None]]) -> None:
+    for start in starts:
+        await stack.enter_async_context(start)
 
 
 async def _load_bots() -> None:

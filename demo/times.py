@@ -17,6 +17,7 @@ TIMES: dict[str, tuple[str, str]] = {
     "first word to first audio byte": ("first_word", "first_audio"),
     "end of speech to first audio played": ("speech_end", "first_played"),
     "voice to voice: to the first audible sound": ("speech_end", "first_heard"),
+    "interruption: start of speech to the bot's silence": ("onset", "silenced"),
 }
 """Name -> the moments between which it lies."""
 

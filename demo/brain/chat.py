@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Literal
+import re
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -13,8 +13,9 @@ from .words import tokens
 __all__ = ["PLACE_ORDER", "Chat"]
 
 PLACE_ORDER = "place_order"
-"""The tool that is called with ``{"order": "a large latte ..."}`` when the caller has confirmed; its result may have a
-``number``."""
+"""The tool that is called with ``{"order": "a large latte ..."}`` when the caller has confirmed; its result tells a
+number, as JSON or in words."""
+_NUMBER = re.compile(r"number\W{1,4}(\d+)", re.IGNORECASE)
 
 
 class _Part(BaseModel):
@@ -80,11 +81,7 @@ class Chat(BaseModel):
 
 
 def _receipt(result: str) -> str:
-    try:
-        answer: Any = json.loads(result)
-    except ValueError:
-        answer = None
-    number = answer.get("number") if isinstance(answer, dict) else None
+    number = _NUMBER.search(result)
     if number is None:
         return "Sorry, I could not place your order. Please ask at the counter."
-    return f"Thank you, that is order number {number}, coming right up!"
+    return f"Thank you, that is order number {number[1]}, coming right up!"

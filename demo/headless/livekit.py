@@ -15,9 +15,10 @@ from livekit.agents import (
     CloseEvent,
     ConversationItemAddedEvent,
     ErrorEvent,
+    FunctionToolsExecutedEvent,
     UserInputTranscribedEvent,
 )
-from livekit.agents.llm import LLM, ChatMessage
+from livekit.agents.llm import LLM, ChatMessage, RealtimeModel
 from livekit.agents.metrics import LLMMetrics, TTSMetrics
 from livekit.agents.stt import STT
 from livekit.agents.tts import TTS
@@ -135,6 +136,7 @@ class _Watch:
         session.on("conversation_item_added", self._item)
         session.on("error", self._error)
         session.on("close", self._closed)
+        session.on("function_tools_executed", self._executed)
         for part in (session.llm, session.tts):
             if isinstance(part, LLM | TTS):
                 part.on("metrics_collected", self._measured)
@@ -157,6 +159,10 @@ class _Watch:
         item = event.item
         if isinstance(item, ChatMessage) and item.role == "assistant":
             self._call.replied(item.text_content or "")
+
+    def _executed(self, event: FunctionToolsExecutedEvent) -> None:
+        for call, output in event.zipped():
+            self._call.tool(call.name, call.arguments, output.output if output else None)
 
     def _measured(self, metrics: object) -> None:
         if isinstance(metrics, LLMMetrics):
@@ -199,5 +205,5 @@ async def _close(session: AgentSession) -> None:
     """Close the session and what it was made of, which in a LiveKit worker ends with the process."""
     await session.aclose()
     for part in (session.stt, session.llm, session.tts):
-        if isinstance(part, STT | LLM | TTS):
+        if isinstance(part, STT | LLM | TTS | RealtimeModel):
             await part.aclose()

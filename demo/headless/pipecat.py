@@ -12,6 +12,7 @@ from pipecat.frames.frames import (
     BotStoppedSpeakingFrame,
     ErrorFrame,
     Frame,
+    FunctionCallResultFrame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
     LLMContextFrame,
@@ -140,26 +141,51 @@ class _Watch(BaseObserver):
             self._call.fail(f"The Pipecat bot reports: {data.frame.error}")
         elif data.direction is FrameDirection.DOWNSTREAM:
             self._look(data.source, data.frame)
+        elif isinstance(data.source, LLMService):  # a model that hears by itself tells the processors before it
+            self._look_at_ear(data.frame)
 
     def _look(self, source: FrameProcessor, frame: Frame) -> None:
-        match source, frame:
-            case STTService(), InterimTranscriptionFrame():
-                self._call.partial(frame.text)
-            case STTService(), TranscriptionFrame():
-                self._call.final(frame.text)
-            case STTService(), PyAIGroundingFrame():
-                self._call.grounded(passage.content for passage in frame.passages or ())
-            case LLMUserAggregator(), LLMContextFrame(speculation=False):
+        match source:
+            case STTService():
+                self._look_at_ear(frame)
+            case LLMUserAggregator() if isinstance(frame, LLMContextFrame) and not frame.speculation:
                 self._context = frame.context
-            case LLMService(), LLMTextFrame():
+            case LLMService() | TTSService():
+                self._look_at_mind(frame)
+            case BaseOutputTransport():
+                self._look_at_mouth(frame)
+            case _:
+                pass
+
+    def _look_at_ear(self, frame: Frame) -> None:
+        match frame:
+            case InterimTranscriptionFrame():
+                self._call.partial(frame.text)
+            case TranscriptionFrame():
+                self._call.final(frame.text)
+            case PyAIGroundingFrame():
+                self._call.grounded(passage.content for passage in frame.passages or ())
+            case _:
+                pass
+
+    def _look_at_mind(self, frame: Frame) -> None:
+        match frame:
+            case LLMTextFrame():
                 self._call.word()
-            case TTSService(), TTSAudioRawFrame():
+            case TTSAudioRawFrame():
                 self._call.synthesized()
-            case BaseOutputTransport(), BotStartedSpeakingFrame():
+            case FunctionCallResultFrame():
+                self._call.tool(frame.function_name, frame.arguments, frame.result)
+            case _:
+                pass
+
+    def _look_at_mouth(self, frame: Frame) -> None:
+        match frame:
+            case BotStartedSpeakingFrame():
                 self._call.bot_started()
-            case BaseOutputTransport(), TTSTextFrame():
+            case TTSTextFrame():
                 self._call.replied(frame.text)
-            case BaseOutputTransport(), BotStoppedSpeakingFrame():
+            case BotStoppedSpeakingFrame():
                 self._call.bot_stopped()
             case _:
                 pass

@@ -119,7 +119,11 @@ async def test_streams_a_tool_call(client: openai.AsyncOpenAI) -> None:
 
 @pytest.mark.parametrize(
     ("result", "said"),
-    [('{"number": 17}', "order number 17"), ('{"error": "closed"}', "could not place"), ("no JSON", "could not place")],
+    [
+        ('{"number": 17}', "order number 17"),
+        ("Order number 17: a large latte", "order number 17"),
+        ('{"error": "closed"}', "could not place"),
+    ],
 )
 async def test_says_what_the_tool_gave(client: openai.AsyncOpenAI, result: str, said: str) -> None:
     called: list[ChatCompletionMessageParam] = [
