@@ -30,7 +30,9 @@ class Model(openai.realtime.RealtimeModel):
     def session(self, *, turn_detection_disabled: bool = False) -> openai.realtime.RealtimeSession:
         session = super().session(turn_detection_disabled=turn_detection_disabled)
         self.more = asyncio.Event()
+        self.opened_anew = asyncio.Event()
         session.on("openai_client_event_queued", self._note)
+        session.on("session_reconnected", lambda _: self.opened_anew.set())
         return session
 
     def _note(self, event: dict[str, Any]) -> None:
@@ -155,3 +157,30 @@ async def test_the_turns_of_the_agent_are_its_own() -> None:
         run.session.commit_user_turn()
         assert (await run.call.reply()).text_content == "You said it"
         assert brain_of(run.local).prompts[0].messages[-1].text == "w1 w2 w3 w4."
+
+
+async def test_a_session_that_livekit_opens_anew_knows_what_was_said() -> None:
+    class Forecaster(Agent):
+        @function_tool
+        async def weather(self) -> str:
+            """Tell the weather."""
+            return "rain"
+
+    lines = (tool_call("weather"),), "It rains", "As I said"
+    async with bot(*lines, agent=Forecaster(instructions="You sell tea."), max_session_duration=2.0) as run:
+        run.speak(1.0)
+        run.pause(2.0)
+        assert (await run.call.reply()).text_content == "It rains"
+        async with asyncio.timeout(15):
+            await run.model.opened_anew.wait()
+        run.speak(1.0)
+        run.pause(2.0)
+        assert (await run.call.reply()).text_content == "As I said"
+        prompt = brain_of(run.local).prompts[-1]
+        assert [(message.role, message.text) for message in prompt.messages if message.role != "tool"] == [
+            ("user", "w1 w2 w3 w4 w5."),
+            ("assistant", ""),
+            ("assistant", "It rains"),
+            ("user", "w1 w2 w3 w4 w5."),
+        ]
+        assert [message.text for message in prompt.messages if message.role == "tool"] == ["rain"]
