@@ -672,13 +672,15 @@ def test_ids_are_unique_and_must_exist() -> None:
     assert truncated["code"] == "item_truncate_invalid_item_id"
 
 
-def test_a_conversation_is_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyai_voice.protocol.realtime.items.MOST_ITEMS", 2)
+@pytest.mark.parametrize(("limit", "most"), [("MOST_ITEMS", 2), ("MOST_CHARACTERS", 9)])
+def test_a_conversation_is_not_without_end(monkeypatch: pytest.MonkeyPatch, limit: str, most: int) -> None:
+    monkeypatch.setattr(f"pyai_voice.protocol.realtime.items.{limit}", most)
     client = Client()
     client.text("one")
     client.text("two")
-    message: dict[str, Any] = {"type": "message", "role": "user", "content": []}
-    assert client.refused("conversation.item.create", item=message)["code"] == "too_many_items"
+    call = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": '{"a": 1}'}
+    assert client.refused("conversation.item.create", item=call)["code"] == "too_many_items"
+    assert len(client.server.items) == 2
 
 
 def test_a_conversation_is_replayed_with_its_function_calls_and_transcripts() -> None:

@@ -16,8 +16,8 @@ from .wire import Fields, Unsupported, refusal_of, refuse
 
 __all__ = ["Item", "Items", "Part", "read_item"]
 
-MOST_ITEMS = 5000
-"""Items of a conversation."""
+MOST_ITEMS, MOST_CHARACTERS = 5000, 4_000_000
+"""Items of a conversation, and characters of all of them, that a client may bring."""
 _LONGEST_TEXT = 65_536
 """Characters of a text in an item that the client adds."""
 _PACE = 15
@@ -101,6 +101,11 @@ class Item:
         words = (part.text if part.heard is None else part.heard for part in self.parts)
         return "\n".join(each for each in words if each)
 
+    @property
+    def size(self) -> int:
+        """Characters that it holds."""
+        return len(self.arguments) + len(self.output) + sum(len(part.text or "") for part in self.parts)
+
     def wire(self) -> dict[str, Any]:
         """Return it as in an event."""
         fields: dict[str, Any] = {
@@ -163,8 +168,8 @@ class Items:
                 f"Error adding item: an item with id '{item.item_id}' is already there.",
                 "item.id",
             )
-        if len(self) >= MOST_ITEMS:
-            refuse("too_many_items", f"Error adding item: there are already {MOST_ITEMS}.")
+        if len(self) >= MOST_ITEMS or sum(each.size for each in self) + item.size > MOST_CHARACTERS:
+            refuse("too_many_items", f"Error adding item: at most {MOST_ITEMS} with {MOST_CHARACTERS} characters.")
         if after is None or after == self.last:
             return self.append(item)
         if after != "root" and after not in self._items:
