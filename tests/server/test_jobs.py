@@ -24,6 +24,7 @@ from pyai_voice.server.engines import Recognition
 from pyai_voice.server.resources import jobs as job_routes
 from pyai_voice.server.serving import bind, serving
 from pyai_voice.server.settings import Settings
+from pyai_voice.server.state import jobs as job_store
 from pyai_voice.webhooks import verify_webhook
 from tests.server.conftest import Local, serve
 from tests.server.fakes import silence, tone
@@ -256,6 +257,20 @@ async def test_a_restart_begins_again_what_was_half_done_and_posts_what_was_not_
         async with asyncio.timeout(20):
             news, _ = await site.taken.get()
         assert json.loads(news)["job_id"] == running["job_id"]
+
+
+async def test_one_job_too_many_is_told_when_to_come_back(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_store, "MOST_QUEUED", 2)
+    opened, asked = gate(local)
+    first = await upload(local)
+    await asked.wait()
+    waiting = [await upload(local) for _ in range(2)]
+    refused = await local.post(JOBS, files={"audio": ("call.wav", WAV)})
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+    assert refused.json()["type"].rpartition("/")[2] == "concurrency_limit_exceeded"
+    opened.set()
+    for job in (first, *waiting):
+        await ended(local, job["job_id"], "completed")
 
 
 @pytest.mark.conforms("J-02")

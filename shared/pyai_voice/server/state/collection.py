@@ -129,6 +129,13 @@ class Collection(Generic[Entry]):
             (organisation, identifier, self._entry.model_validate_json(body)) for organisation, identifier, body in rows
         ]
 
+    async def count(self, organisation: str, **equal: str) -> int:
+        """Return how many records of an organisation have these values."""
+        conditions = "".join(f" AND json_extract(body, '$.{name}') = ?" for name in equal)
+        query = f"SELECT count(*) FROM records WHERE kind = ? AND organisation = ?{conditions}"
+        values = (self._kind, organisation, *equal.values())
+        return await self._database.run(lambda connection: connection.execute(query, values).fetchone()[0])
+
     async def owner(self, identifier: str) -> str | None:
         """Return whose record has this id; None: nobody's."""
         query = "SELECT organisation FROM records WHERE kind = ? AND id = ?"

@@ -28,6 +28,8 @@ CREATE TABLE records (
 );
 CREATE INDEX records_of ON records (kind, organisation, number);
 CREATE INDEX records_named ON records (kind, id);
+CREATE INDEX records_status ON records (kind, json_extract(body, '$.status'));
+CREATE INDEX records_due ON records (kind, json_extract(body, '$.callback_due'));
 """,
 )
 

@@ -21,6 +21,9 @@ __all__ = ["FINISHED", "Accepted", "Job", "JobOptions", "JobResult", "JobSegment
 FINISHED = frozenset({"completed", "failed", "cancelled"})
 _MOST = 10_000
 """Jobs of one organisation; then the oldest go."""
+MOST_QUEUED = 100
+"""Jobs of one organisation that wait; the next one is refused."""
+_RETRY_AFTER = 5.0
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 Text = Annotated[str, Field(max_length=200)]
@@ -121,8 +124,13 @@ class Jobs:
         """Queue a job for a recording, given by its address or its bytes.
 
         ``idempotency`` is the caller's key and a digest of the request: the same pair gets the first answer again and
-        no second job. Raises RequestError ``idempotency_conflict`` for the same key with another digest.
+        no second job. Raises RequestError ``idempotency_conflict`` for the same key with another digest, and
+        RateLimitError when too many wait already.
         """
+        if await self._jobs.count(organisation, status="queued") >= MOST_QUEUED:
+            raise service_error(
+                f"{MOST_QUEUED} jobs are waiting already", code="concurrency_limit_exceeded", retry_after=_RETRY_AFTER
+            )
         now = now_ms()
         accepted = Accepted(job_id=new_id("job"), created_at=now, updated_at=now)
         if idempotency is not None:
