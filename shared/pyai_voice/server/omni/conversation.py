@@ -185,8 +185,6 @@ class Conversation:
         """Give the result of a ToolWanted, or why there is none; ignored where it is answered already."""
         self._toolbox.answer(call_id, result, error)
 
-    # Life
-
     async def __aiter__(self) -> AsyncIterator[Fact]:
         """Yield every fact in order."""
         while (fact := await self._facts.take()) is not None:
@@ -308,8 +306,6 @@ class Conversation:
             speech = self._speech(self._mind.think(turn), turn)
         speech.turn.waited_from = since
         self._floor.start(speech)
-
-    # Speaking
 
     def _say(self, text: str, turn: Turn) -> None:
         self._start(_recite(text, turn), turn)

@@ -85,6 +85,7 @@ def _agent(profile: Profile | None) -> OmniOptions:
     fields: dict[str, Any] = dict(profile.fields)
     if variants := fields.get("greeting_variants"):
         fields.setdefault("greeting", secrets.choice(variants))
+    fields.pop("language", None)  # the engines know English only
     agent, _, _ = read_agent(fields, OmniOptions())
     return agent
 

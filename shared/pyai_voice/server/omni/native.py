@@ -165,7 +165,8 @@ class OmniSession:
         if self._synthesizer.find(voice) is None:
             self._machine.error("unknown_voice", f"there is no voice {voice[:60]!r}; list them with GET /v1/voices")
             voice = self._synthesizer.voices[0].voice_id
-        self._conversation.configure(agent)
+            self._machine.agent = agent = agent.replace(voice=None)
+        self._conversation.configure(agent.replace(language=_LANGUAGE))  # the engines know no other one
         self._machine.confirm(
             voice=voice,
             language=_LANGUAGE,
