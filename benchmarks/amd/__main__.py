@@ -2,9 +2,9 @@
 
     python -m benchmarks.amd [--quick] [--half tuning] [--json FILE]
 
-The calls are in :mod:`.clips` (made at the first run, kept in the build folder), their texts in :mod:`.texts`. The half
-that nothing was chosen on is reported, unless ``--half tuning`` asks for the other. Each reading of words is waited
-for, so that a busy machine changes nothing; the last table is taken over a real socket in real time. About ten minutes.
+The calls are in :mod:`.clips` (made at the first run, kept in the build folder), their texts in :mod:`.texts`. Each
+reading of words is waited for, so that a busy machine changes nothing; the last table is taken over a real socket in
+real time. About ten minutes.
 """
 
 from __future__ import annotations

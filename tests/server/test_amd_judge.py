@@ -185,6 +185,12 @@ def test_peoples_words_are_no_machines(text: str) -> None:
     assert find_evidence(text).machine[1] == 0.0
 
 
+def test_who_asks_to_call_back_is_a_person() -> None:
+    evidence = find_evidence("Can I call you back later?")
+    assert evidence.of("human") > evidence.machine[1]
+    assert find_evidence("I will call you back.").of("human") == 0.0
+
+
 def test_a_greeting_and_an_introduction_are_known() -> None:
     assert find_evidence("Hello? Hello?").greets
     assert find_evidence("Um, good morning.").greets

@@ -153,9 +153,10 @@ class Judge:
 
     def _patience(self, speech: Speech, evidence: Evidence) -> float:
         """Return the seconds of silence that show that somebody waits for an answer."""
-        if evidence.machine[1] >= _WEAK:
+        human, machine = evidence.of("human"), evidence.machine[1]
+        if machine >= _WEAK and machine > human:
             return self._dial.after_introduction
-        if evidence.of("human") or evidence.greets or not evidence.words:
+        if human or evidence.greets or not evidence.words:
             return self._dial.after_greeting
         return self._dial.after_introduction if evidence.introduces else self._dial.after_words
 
