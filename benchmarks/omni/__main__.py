@@ -57,7 +57,7 @@ def _row(sessions: int, seconds: float) -> tuple[float | int, ...]:
         int(told["replies"]),
         int(told["ended"]),
         int(told["interrupted"]),
-        int(told["tools"]),
+        sum(one["tools"] for one in seen),
         int(told["ghosts"]),
         memory[len(memory) // 10],
         memory[-1],

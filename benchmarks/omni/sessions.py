@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from pyai_voice.omni import OmniStream
-from pyai_voice.omni_events import Interrupted, OmniEvent, ReplyAudio, ReplyEnded, ReplyStarted, ToolCallClosed
+from pyai_voice.omni_events import Interrupted, OmniEvent, ReplyAudio, ReplyEnded, ReplyStarted
 from pyai_voice.omni_options import OmniOptions, Tool
 from pyai_voice.options import Endpoint
 
@@ -36,7 +36,7 @@ class Caller:
         self._stream = OmniStream(endpoint, options, handlers={"look": _look})
         self._offset = 13 * number
         self.open = ""
-        self.counts = dict.fromkeys(("replies", "ended", "interrupted", "tools", "seconds", "ghosts"), 0.0)
+        self.counts = dict.fromkeys(("replies", "ended", "interrupted", "seconds", "ghosts"), 0.0)
 
     async def call(self, until: float) -> None:
         """Call until this moment, then hang up."""
@@ -68,8 +68,6 @@ class Caller:
                 self.open = ""
             case Interrupted():
                 counts["interrupted"] += 1
-            case ToolCallClosed():
-                counts["tools"] += 1
             case _:
                 pass
 
