@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from .kb import kb
+from .plugins import add_plugins
 from .serve import serve
 
 __all__ = ["app"]
@@ -17,6 +18,7 @@ app = typer.Typer(name="pyai-voice", no_args_is_help=True, add_completion=False,
 
 app.command()(serve)
 app.add_typer(kb, name="kb")
+add_plugins(app)
 
 
 def _print_version(wanted: bool) -> None:
