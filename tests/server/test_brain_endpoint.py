@@ -148,12 +148,14 @@ async def test_tool_calls_in_pieces_are_put_together() -> None:
             called(1, name="look", arguments=""),
             called(0, arguments=': "7"}'),
             called(1, arguments="not json"),
+            called(2, name="look", arguments='{"id": NaN}'),
+            called(3, name="look", arguments="[1]"),
             DONE,
         ]
         assert await thoughts(brain) == [
             "Wait. ",
             ToolRequest("call_0", "look", {"id": "7"}),
-            ToolRequest("call_1", "look", {}),
+            *(ToolRequest(f"call_{number}", "look", {}) for number in (1, 2, 3)),
         ]
 
 

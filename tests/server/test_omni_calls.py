@@ -110,6 +110,8 @@ async def test_the_agent_hangs_up_after_its_last_words() -> None:
             assert heard(caller.all(ReplyAudio)) == spoken("Goodbye.")
         (record,) = await omni.records()
         assert record["end_reason"] == "agent"
+        (control,) = [entry for entry in record["entries"] if entry["kind"] == "tool"]
+        assert (control["name"], control["arguments"]) == ("end_call", {"reason": "done"})
 
 
 async def test_the_alias_speaks_the_same_wire() -> None:

@@ -148,6 +148,10 @@ def _request(call: dict[str, str]) -> ToolRequest:
     )
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
 def _messages(prompt: Prompt) -> list[dict[str, Any]]:
     instructions = "\n\n".join(part for part in (prompt.persona, _SPOKEN, _language(prompt.language)) if part)
     said = [_message(each) for each in prompt.messages]

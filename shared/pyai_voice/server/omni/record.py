@@ -7,14 +7,14 @@ in time is lost, and the log says so.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import Any
 
 from ...errors import PyAIError
-from ...protocol.omni.tools import shortened
+from ...protocol.omni.tools import LARGEST_RESULT, shortened
+from ...protocol.omni.wire import compact
 from ..state.calls import Calls, Spoken, ToolUse
-from .facts import CallerSaid, Ended, Fact, Interrupted, ToolFinished, TurnBegan, TurnEnded
+from .facts import CallControl, CallerSaid, DigitsPressed, Ended, Fact, Interrupted, ToolFinished, TurnBegan, TurnEnded
 
 __all__ = ["Recorder"]
 
@@ -66,6 +66,10 @@ class Recorder:
                 self._open_reply(fact.reply, fact.spoken, fact.seconds, interrupted=True)
             case ToolFinished():
                 self._put(_tool_use(fact, now))
+            case CallControl(name=name, fields=fields):
+                self._put(ToolUse(name=name, arguments=_small(fields), result="done", start=now, end=now))
+            case DigitsPressed(digits):
+                self._put(Spoken(role="caller", text=f"[pressed {digits}]", start=now, end=now))
             case Ended(reason):
                 self._reason = _REASONS.get(reason, reason)
             case _:
@@ -117,9 +121,15 @@ class Recorder:
 
 def _tool_use(fact: ToolFinished, now: float) -> ToolUse:
     kept, _ = shortened(fact.result) or (None, 0)
-    arguments = fact.arguments if len(json.dumps(fact.arguments)) <= 6000 else {}
     start = max(0.0, now - fact.seconds)
-    return ToolUse(name=fact.name, arguments=arguments, result=kept, error=fact.error, start=start, end=now)
+    return ToolUse(
+        name=fact.name, arguments=_small(fact.arguments), result=kept, error=fact.error, start=start, end=now
+    )
+
+
+def _small(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments that a record may hold; none where they are too large."""
+    return arguments if len(compact(arguments)) <= LARGEST_RESULT else {}
 
 
 def _now() -> float:
