@@ -140,7 +140,7 @@ def _collect(calls: dict[int, dict[str, str]], piece: Any) -> None:
 
 def _request(call: dict[str, str]) -> ToolRequest:
     try:
-        arguments = json.loads(call["arguments"] or "{}")
+        arguments = json.loads(call["arguments"] or "{}", parse_constant=_refuse)
     except (ValueError, RecursionError):
         arguments = {}
     return ToolRequest(
