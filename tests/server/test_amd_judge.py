@@ -316,6 +316,14 @@ def test_the_tones_of_a_network_and_of_recorders() -> None:
     assert verdict(*ringing).subtype == "unknown"
 
 
+def test_a_beep_after_speech_is_waited_for_to_its_end() -> None:
+    sounds = Sound().feed(b"".join((silence(1.4, RATE), sine(0.6, 1000), silence(1.0, RATE))))
+    likely = [0.95 if 0.3 < moment.at < 1.2 else 0.0 for moment in sounds]
+    verdict = judged(sounds, likely, Judge(dial(0.5)))
+    assert (verdict.subtype, verdict.ended) == ("voicemail", "beep")
+    assert 2.0 <= verdict.at < 2.1
+
+
 def test_a_call_that_ends_is_decided_with_what_there_is() -> None:
     def end(evidence: Evidence, *runs: tuple[float, float, float]) -> str:
         return judged(*call(*runs), Judge(dial(0.0)), evidence).subtype

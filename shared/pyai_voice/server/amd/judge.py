@@ -39,6 +39,8 @@ _BEEP, _QUIET = 0.2, 0.3
 """Seconds of a beep after speech; seconds of quiet after one without."""
 _LEAST = 0.12
 """Seconds of speech that are an answer and no noise."""
+_ECHO = 0.1
+"""Seconds for which the voice detector may still take the end of a tone for a voice."""
 _READING = 0.6
 """Seconds that an answer may wait for its words to be read."""
 _WEAK = 1.0
@@ -81,8 +83,9 @@ class Judge:
         """
         self._at = moment.at
         self._tones.hear(moment)
-        if self._tones.current is not None:
-            speech.forget(self._tones.current.began)
+        tone = self._tones.latest(_ECHO)
+        if tone is not None:
+            speech.forget(tone.began)
         self._listen_for_music(moment)
         return (
             self._by_tones(speech, evidence)
@@ -120,15 +123,14 @@ class Judge:
 
     def _by_beep(self, speech: Speech, evidence: Evidence) -> Verdict | None:
         beep = self._tones.beep()
-        if beep is None:
+        if beep is None or self._tones.current is not None:  # the recorder listens when it has ended
             return None
         reason = f"a beep of {beep.frequency:.0f} Hz"
         if speech.voiced >= _SPOKEN and beep.seconds >= _BEEP and beep.began >= speech.until - HOP:
             kind, weight, _ = evidence.machine
             other = kind if weight >= _WEAK and kind in ("ivr", "screening") else "voicemail"
             return self._verdict(other, 0.95, f"{reason} after speech", ended="beep")
-        alone = self._tones.current is None and speech.began is None and not beep.network
-        if alone and self._at - beep.until >= _QUIET:
+        if speech.began is None and not beep.network and self._at - beep.until >= _QUIET:
             return self._verdict("voicemail", 0.7, reason, ended="beep")
         return None
 
@@ -139,7 +141,9 @@ class Judge:
         return self._verdict(kind, min(0.99, 0.7 + 0.08 * weight), _said(phrase))
 
     def _by_pauses(self, speech: Speech, evidence: Evidence, reading: bool) -> Verdict | None:
-        if speech.voiced < _LEAST or speech.silence < self._patience(speech, evidence) + _READING * reading:
+        if self._tones.current is not None or speech.voiced < _LEAST:  # while a tone sounds nobody waits
+            return None
+        if speech.silence < self._patience(speech, evidence) + _READING * reading:
             return None
         kind, weight, phrase = evidence.machine
         human = evidence.of("human")

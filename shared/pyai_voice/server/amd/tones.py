@@ -64,6 +64,7 @@ class Tones:
     def __init__(self) -> None:
         self._open: Tone | None = None
         self._steps = 0
+        self._at = 0.0
         self.ended = deque[Tone](maxlen=8)
         """The latest, first to last; short ones are left out."""
 
@@ -72,8 +73,14 @@ class Tones:
         """The tone that sounds now, once it has lasted long enough to be one."""
         return self._open if self._open and self._open.seconds >= _SHORTEST else None
 
+    def latest(self, within: float) -> Tone | None:
+        """Return the tone that sounds now, or the last one if it ended less than so many seconds ago."""
+        last = self.current or (self.ended[-1] if self.ended else None)
+        return last if last is not None and self._at - last.until < within else None
+
     def hear(self, moment: Moment) -> None:
         """Take the next 20 ms."""
+        self._at = moment.at
         pair = _pair(moment)
         if self._open is not None and pair is not None and _goes_on(self._open, pair):
             self._steps += 1
