@@ -33,6 +33,8 @@ BENCHMARKS = (
     Benchmark("llm_start", "from the end of speech to the language model: frameworks' own turns and Cue's"),
     Benchmark("faults", "what drops, refusals and cut bodies cost, beside the official packages"),
     Benchmark("amd", "who has answered a call: accuracy by kind of answer, and the time until the decision"),
+    Benchmark("omni", "whether an Omni session keeps its pace and its memory: one for an hour, twenty at once"),
+    Benchmark("omni.voice_to_voice", "Omni's answer after the caller's last sound, hop by hop; and its interruption"),
     Benchmark("retrieval", "which passages are found: BM25, embeddings, and both fused", quick=()),
     Benchmark("knowledge_speed", "how long a question to 10,000 passages takes, in both stores"),
     Benchmark("cycles", "what 200 openings and closings leave behind"),
@@ -45,7 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
-        epilog="\n".join(f"{one.name:10} {one.tells}" for one in there),
+        epilog="\n".join(f"{one.name:20} {one.tells}" for one in there),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=[one.name for one in there])
