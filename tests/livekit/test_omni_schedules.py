@@ -25,8 +25,7 @@ from pyai_voice.options import Endpoint
 from pyai_voice.protocol.omni.wire import audio_message
 from tests.core.omni import called, caller, event, hello, said
 from tests.core.scripted import KEY
-
-from .virtual_time import run
+from tests.virtual_time import run
 
 
 @llm.function_tool
@@ -82,7 +81,12 @@ class InMemory(Client):
 
 @dataclass
 class Framework:
-    """Plays one generation after the other in real time, runs tools, and stops all at ``input_speech_started``."""
+    """Plays one generation after the other in real time, and runs tools.
+
+    It does as little by itself as LiveKit may: at ``input_speech_started`` it asks the session to stop and goes on
+    playing what it is still given, so that silence is the session's work alone; and results of tools are handed over
+    only when the generation that called them is closed and has been played.
+    """
 
     session: RealtimeSession
     tool_takes: float
@@ -112,29 +116,26 @@ class Framework:
             self.session.on(name, react)
 
     def interrupt(self) -> None:
-        """Stop what plays, as the program may."""
-        for task in self.playing:
-            task.cancel()
-        self.playing.clear()
+        """Have the session stop, as the program may; what plays here ends when it gives nothing more."""
         self.session.interrupt()
 
     def _created(self, generation: llm.GenerationCreatedEvent) -> None:
         self.opened.append(generation)
-        self._start(self._play(generation), playing=True)
-        self._start(self._run_tools(generation))
+        self._start(self._run_tools(generation, self._start(self._play(generation), playing=True)))
 
     def _started(self, _: object) -> None:
         self.speaking.append(True)
         self.silenced = self.interrupted
         self.interrupt()
 
-    def _start(self, work: Any, *, playing: bool = False) -> None:
+    def _start(self, work: Any, *, playing: bool = False) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if playing:
             self.playing.add(task)
             task.add_done_callback(self.playing.discard)
+        return task
 
     async def _play(self, generation: llm.GenerationCreatedEvent) -> None:
         async with self._turns:
@@ -157,14 +158,22 @@ class Framework:
         async for _ in message.text_stream:
             pass
 
-    async def _run_tools(self, generation: llm.GenerationCreatedEvent) -> None:
+    async def _run_tools(self, generation: llm.GenerationCreatedEvent, playing: asyncio.Task[None]) -> None:
+        """Run each tool when it is called; hand the results over when the generation has been played to its end."""
+        calls: list[llm.FunctionCall] = []
+        running: list[asyncio.Task[None]] = []
         async for call in generation.function_stream:
-            self._start(self._run_tool(call))
+            calls.append(call)
+            running.append(self._start(asyncio.sleep(self.tool_takes)))
+        await asyncio.gather(playing, *running)
+        if calls:
+            await self._hand_over(calls)
 
-    async def _run_tool(self, call: llm.FunctionCall) -> None:
-        await asyncio.sleep(self.tool_takes)
+    async def _hand_over(self, calls: list[llm.FunctionCall]) -> None:
         chat = self.session.chat_ctx.copy()
-        chat.items.append(llm.FunctionCallOutput(call_id=call.call_id, name=call.name, output="x", is_error=False))
+        chat.items += [
+            llm.FunctionCallOutput(call_id=call.call_id, name=call.name, output="x", is_error=False) for call in calls
+        ]
         await self.session.update_chat_ctx(chat)
         await self.session.update_chat_ctx(chat)  # LiveKit may hand it over again
 

@@ -36,8 +36,8 @@ from pyai_voice.server.omni.facts import (
 )
 from pyai_voice.server.omni.habits import Habits
 from pyai_voice.server.omni.mind import APOLOGY
-from tests.livekit.virtual_time import run
 from tests.server.omni_scene import scene
+from tests.virtual_time import run
 
 Test = Callable[..., Coroutine[Any, Any, None]]
 

@@ -26,8 +26,8 @@ from pyai_voice.server.omni.facts import (
     TurnEnded,
 )
 from pyai_voice.server.omni.habits import Habits
-from tests.livekit.virtual_time import run
 from tests.server.omni_scene import Scene, scene
+from tests.virtual_time import run
 
 _SAYINGS = ("Hello there.", "Uh-huh.", "And another thing, please.", "Stop.", "", "Well, the", "When do you open?")
 
