@@ -122,6 +122,15 @@ async def test_of_a_conversation_the_last_words_of_the_caller_are_the_question(h
     assert "behind the house" in response.json()["documents"][0]["content"]
 
 
+async def test_vapis_own_form_of_a_message_is_read_as_well(http: httpx.AsyncClient) -> None:
+    body = vapi({"role": "user", "message": "where can I park", "time": 1, "endTime": 2, "secondsFromStart": 0})
+    response = await http.post("/", headers={"x-vapi-secret": SECRET}, content=body)
+    assert "behind the house" in response.json()["documents"][0]["content"]
+    message = {"type": "knowledge-base-request", "messagesOpenAIFormatted": [{"role": "user", "content": "parking"}]}
+    formatted = await http.post("/", headers={"x-vapi-secret": SECRET}, json={"message": message})
+    assert "behind the house" in formatted.json()["documents"][0]["content"]
+
+
 async def test_nothing_asked_nothing_found(http: httpx.AsyncClient) -> None:
     body = vapi({"role": "assistant", "content": "Hello?"})
     assert (await http.post("/", headers=signed(body), content=body)).json() == {"documents": []}

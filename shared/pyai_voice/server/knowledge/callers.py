@@ -37,7 +37,7 @@ class _Part(BaseModel):
 
 class _Message(BaseModel):
     role: str = ""
-    content: str | list[_Part] | Any = None
+    content: str | list[_Part] | Any = Field(None, validation_alias=AliasChoices("content", "message"))
 
     def text(self) -> str:
         parts = [self.content] if not isinstance(self.content, list) else cast("list[object]", self.content)
@@ -47,7 +47,7 @@ class _Message(BaseModel):
 
 class _KnowledgeBaseRequest(BaseModel):
     type: Literal["knowledge-base-request"]
-    messages: list[_Message]
+    messages: list[_Message] = Field(validation_alias=AliasChoices("messages", "messagesOpenAIFormatted"))
 
 
 class _Vapi(BaseModel):
