@@ -54,7 +54,9 @@ async def test_an_unknown_key_is_refused(local: Local, form: Any) -> None:
 
 @pytest.mark.conforms("A-05")
 async def test_no_key_and_two_keys_are_refused(local: Local) -> None:
-    assert (await local.http.get("/v1/models")).status_code == 401
+    none = await local.http.get("/v1/models")
+    assert none.status_code == 401
+    assert none.json()["error"]["message"] == "No API key: send one in the Authorization header, as a bearer token"
     both = {**local.bearer, "x-api-key": "pyai_test_other"}
     assert (await local.http.get("/v1/models", headers=both)).status_code == 401
     basic = {"Authorization": f"Basic {local.server.api_key}"}

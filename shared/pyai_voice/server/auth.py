@@ -189,7 +189,7 @@ def authorize(connection: HTTPConnection, scope: str | None = None) -> Key:
     """
     found = credentials(connection)
     if not found:
-        raise service_error("No API key: send Authorization: Bearer <key>", code="unauthorized")
+        raise service_error("No API key: send one in the Authorization header, as a bearer token", code="unauthorized")
     if len(found) > 1:
         raise service_error("The request carries different API keys: send one", code="unauthorized")
     keys: KeyRing = connection.app.state.keys
