@@ -37,6 +37,7 @@ BENCHMARKS = (
     Benchmark("omni.voice_to_voice", "Omni's answer after the caller's last sound, hop by hop; and its interruption"),
     Benchmark("retrieval", "which passages are found: BM25, embeddings, and both fused", quick=()),
     Benchmark("knowledge_speed", "how long a question to 10,000 passages takes, in both stores"),
+    Benchmark("vapi", "what the application for Vapi adds to Speak's first byte, with fifty calls at once"),
     Benchmark("cycles", "what 200 openings and closings leave behind"),
 )
 

@@ -98,14 +98,13 @@ async def _serve(
     bearer: _Bearer, signature: dict[str, str], options: VapiOptions, host: str, port: int, *, insecure: bool
 ) -> None:
     access = _access(os.environ, bearer, signature, insecure=insecure)
-    endpoint = Endpoint.from_env()
-    listening = bind(host, port)
-    _check_address(access, listening)
     async with AsyncExitStack() as held:
-        client = await held.enter_async_context(Client(endpoint))
+        client = await held.enter_async_context(Client(Endpoint.from_env()))
         model = ChatModel.from_env(os.environ)
         if model is not None:
             held.push_async_callback(model.aclose)
+        listening = bind(host, port)
+        _check_address(access, listening)
         app = create_app(access, client, options, model=model)
         _, url = await held.enter_async_context(serving(app, Settings(max_message=options.max_message), listening))
         told = on_signal()

@@ -244,11 +244,11 @@ async def test_a_rate_may_be_a_whole_number_with_a_point() -> None:
         assert (await there.say(rate=8000.0)).status_code == 200  # pyright: ignore[reportArgumentType] - as JSON may
 
 
-@pytest.mark.parametrize("path", ["/endpointing", "/knowledge"])
-@pytest.mark.parametrize("body", [b"{}", message(), b'{"message": {}}'])
-async def test_the_wrong_message_is_refused_by_every_contract(path: str, body: bytes) -> None:
+async def test_the_wrong_message_is_refused_by_every_contract() -> None:
     async with house() as there:
-        assert (await there.http.post(path, content=body)).status_code == 400
+        for path in ("/endpointing", "/knowledge"):
+            for body in (b"{}", message(), b'{"message": {}}'):
+                assert (await there.http.post(path, content=body)).status_code == 400
 
 
 async def test_a_body_that_does_not_come_is_given_up(log: Lines) -> None:
@@ -273,10 +273,43 @@ async def test_one_request_too_many_is_told_to_come_again(log: Lines) -> None:
     assert log.lines[0] == "voice 429, All 1 places are in use"
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/voice", 405), ("POST", "/", 404), ("GET", "/x", 404)])
-async def test_there_is_nothing_else(method: str, path: str, status: int) -> None:
+async def test_there_is_nothing_else() -> None:
     async with house() as there:
-        assert (await there.http.request(method, path)).status_code == status
+        for method, path, status in (("GET", "/voice", 405), ("POST", "/", 404), ("GET", "/x", 404)):
+            assert (await there.http.request(method, path)).status_code == status
+
+
+async def test_an_address_in_a_request_is_never_called() -> None:
+    called: list[object] = []
+    trap = await asyncio.start_server(lambda *each: called.append(each), "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{trap.sockets[0].getsockname()[1]}/"
+    server = {"url": url, "headers": {"x": url}}
+    async with trap, house() as there:
+        said = voice_request(assistant={"voice": {"server": server}, "server": server}, audio_url=url, kb_endpoint=url)
+        assert (await there.http.post("/voice", json=said)).status_code == 200
+        await there.http.post(
+            "/llm/chat/completions", json={"base_url": url, "url": url, "model": "m", "messages": [{}]}
+        )
+    assert not called
+
+
+async def test_refusals_and_hang_ups_leave_no_task_behind() -> None:
+    async with house() as there:
+        await there.say()
+        before = len(asyncio.all_tasks())
+        for _ in range(3):
+            there.pyai.speak.extend([Hang()] * 10)
+            hung = [asyncio.create_task(there.say()) for _ in range(10)]
+            await asyncio.gather(*(there.say("") for _ in range(20)))
+            for each in hung:
+                each.cancel()
+            await asyncio.wait(hung)
+        await there.pyai.until(lambda: not any(each.open for each in there.pyai.requests))
+        for _ in range(100):
+            if len(asyncio.all_tasks()) <= before:
+                break
+            await asyncio.sleep(0.05)
+        assert len(asyncio.all_tasks()) <= before
 
 
 async def test_upstream_dead_is_502_and_says_when_to_come_again(log: Lines) -> None:

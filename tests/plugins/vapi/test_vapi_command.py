@@ -11,9 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from pyai_voice.testing import FaultyServer, spoken
 from tests.plugins.vapi.vapi_house import SECRET, TEXT, voice_request
+from vapi_pyai.cli import app
 
 COMMAND = [sys.executable, "-m", "pyai_voice.cli"]
 BARE = {name: value for name, value in os.environ.items() if not name.startswith(("VAPI_", "PYAI_", "OPENAI_"))}
@@ -70,11 +72,13 @@ async def test_it_prints_its_address_serves_and_ends_on_a_signal() -> None:
     ],
 )
 def test_what_is_missing_or_wrong_is_said_in_a_line(
-    arguments: tuple[str, ...], environment: dict[str, str], said: str
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], environment: dict[str, str], said: str
 ) -> None:
-    done = run("vapi", "serve", "--port", "0", *arguments, **environment)
+    for name in os.environ.keys() - BARE.keys():
+        monkeypatch.delenv(name)
+    done = CliRunner().invoke(app, ["serve", "--port", "0", *arguments], env=environment)
     (line,) = done.stderr.splitlines()
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert said in line
     assert SECRET not in line
 
