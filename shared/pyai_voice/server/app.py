@@ -30,6 +30,7 @@ from .omni.openai import RealtimeSession
 from .omni.openai_door import realtime
 from .openapi import openapi
 from .operations import routes
+from .playground import routes as playground_routes
 from .refusals import error_response, handlers, unknown_route
 from .resources import OPERATIONS
 from .settings import Settings
@@ -57,8 +58,9 @@ def create_app(
 
     Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``, ``keys`` (a
     KeyRing), ``streams``, ``unknown_callers`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``,
-    which thinks for Omni, ``previews``, the samples of voices that were asked for, and ``abort``, which resets the
-    connection of a client's address; ``transcribing``, the worker of the jobs, is put there when the server runs.
+    which thinks for Omni, ``previews``, the samples of voices that were asked for, ``on_loopback``, whether only this
+    machine can reach it, and ``abort``, which resets the connection of a client's address; ``transcribing``, the worker
+    of the jobs, is put there when the server runs.
     """
     settings = settings or Settings()
     app = Starlette(
@@ -80,6 +82,7 @@ def create_app(
     app.state.previews = dict[str, bytes]()
     app.state.sessions = set[HearSession | OmniSession | RealtimeSession]()
     app.state.brain = OfflineBrain()
+    app.state.on_loopback = False  # whoever serves it knows better
     app.state.abort = _no_abort
     return app
 
@@ -98,6 +101,7 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/sandbox/keys", sandbox_keys, methods=["POST"]),
         *knowledge_routes.routes,
         *routes(OPERATIONS),
+        *playground_routes.routes,
         Route("/openapi.json", openapi),
         WebSocketRoute("/v1/amd/stream", amd_stream),
         Route("/v1/amd/stream", _upgrade_required),

@@ -5,10 +5,8 @@ Source: protocol of PyAI, "Other REST" (``/v1/me``, ``/v1/sandbox/keys``).
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -18,6 +16,7 @@ from ..errors import service_error
 from ..protocol.hear.wire import read_object
 from .auth import Key, KeyRing
 from .limits import limited
+from .local import is_local
 from .operations import Asked, Operation
 from .settings import Settings
 
@@ -80,23 +79,15 @@ operations = [Operation("GET", "/v1/me", _me, answer=Me)]
 
 
 async def sandbox_keys(request: Request) -> JSONResponse:
-    """Serve ``POST /v1/sandbox/keys``: a key of a new organisation; needs no key, but only this machine may ask.
-
-    ``Host`` and, where there is one, ``Origin`` must be this machine as well, so that no web page can ask, not even
-    under a name that it made point here.
-    """
-    host = request.headers.get("host", "")
-    asking = [request.client.host if request.client else "", _hostname(f"//{host}")]
-    if "origin" in request.headers:
-        asking.append(_hostname(request.headers["origin"]))
-    if not all(map(_is_loopback, asking)):
+    """Serve ``POST /v1/sandbox/keys``: a key of a new organisation; needs no key, but only this machine may ask."""
+    if not is_local(request):
         raise service_error("Sandbox keys are only given to callers on the server's own machine", code="unknown_route")
     settings: Settings = request.app.state.settings
     label = await _label(limited(request, settings.max_body))
     keys: KeyRing = request.app.state.keys
     organisation = f"org_{secrets.token_hex(8)}"
     key = keys.mint(label=label, organisation=organisation, daily_cap=settings.sandbox_cap)
-    return JSONResponse(_sandbox_key(key, f"{request.scope['scheme']}://{host}"), 201)
+    return JSONResponse(_sandbox_key(key, f"{request.scope['scheme']}://{request.headers['host']}"), 201)
 
 
 async def _label(request: Request) -> str:
@@ -123,17 +114,3 @@ def _sandbox_key(key: Key, base_url: str) -> dict[str, Any]:
         "docs": "https://docs.pyai.com",
         "note": "Valid on this local server only.",
     }
-
-
-def _hostname(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -22,6 +22,7 @@ from .app import create_app
 from .brain import Brain
 from .hear import HearSession
 from .knowledge.facade import Knowledge
+from .local import is_loopback
 from .omni.native import OmniSession
 from .omni.openai import RealtimeSession
 from .settings import Settings
@@ -140,7 +141,9 @@ async def running(
         app = create_app(engines, knowledge, stores, outbound, settings, middleware)
         app.state.brain = brain or app.state.brain
         jobs = Transcribing(stores.jobs, engines, outbound, app.state.callbacks, settings)
-        async with aclosing(jobs), serving(app, settings, listening or bind()) as (server, base_url):
+        listening = listening or bind()
+        app.state.on_loopback = is_loopback(str(listening.getsockname()[0]))
+        async with aclosing(jobs), serving(app, settings, listening) as (server, base_url):
             app.state.transcribing = jobs
             running_server = Running(app, server, base_url)
             app.state.abort = running_server.abort

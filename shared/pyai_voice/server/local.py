@@ -1,0 +1,37 @@
+"""Whether a request comes from this machine, for this machine: what may be given away without a key."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+__all__ = ["is_local", "is_loopback"]
+
+
+def is_local(request: Request) -> bool:
+    """Tell whether the caller is on this machine, and so is the page that asks, if a page asks.
+
+    ``Host`` and, where there is one, ``Origin`` must be this machine as well, so that no web page can ask, not even
+    under a name that it made point here.
+    """
+    asking = [request.client.host if request.client else "", _hostname(f"//{request.headers.get('host', '')}")]
+    if "origin" in request.headers:
+        asking.append(_hostname(request.headers["origin"]))
+    return all(map(is_loopback, asking))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hostname(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
