@@ -176,6 +176,13 @@ async def test_a_job_that_cannot_be_done_says_why(client: Client) -> None:
     assert failed.status == "failed" and failed.error
 
 
+async def test_a_job_that_is_finished_is_not_cancelled(client: Client) -> None:
+    job = await client.jobs.wait((await client.jobs.upload(WAV)).job_id, timeout=30)
+    with pytest.raises(RequestError, match="already_finished"):
+        await client.jobs.cancel(job.job_id)
+    assert (await client.jobs.get(job.job_id)).status == "completed"
+
+
 async def test_an_idempotency_key_makes_one_job(client: Client) -> None:
     address = f"{client.endpoint.base_url}/v1/nothing.wav"
     first = await client.jobs.create(address, idempotency_key="call-7")

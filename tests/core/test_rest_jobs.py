@@ -277,3 +277,12 @@ async def test_a_result_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch)
     async with rest(elsewhere(), answering(200, bytes(2000), "application/json")) as (client, _):
         with pytest.raises(ConnectivityError, match="too_large"):
             await client.jobs.result("job_1")
+
+
+# Stopped
+
+
+async def test_a_job_is_cancelled_where_the_server_can() -> None:
+    async with rest(answering(200, {**QUEUED, "status": "cancelled"})) as (client, server):
+        assert (await client.jobs.cancel("job_1")).status == "cancelled"
+    assert (server.requests[0].method, server.requests[0].target) == ("POST", "/v1/transcription/jobs/job_1/cancel")

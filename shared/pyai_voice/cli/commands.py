@@ -7,9 +7,15 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .agents import agents
+from .calls import calls
+from .catalog import models, voices
+from .jobs import jobs
 from .kb import kb
 from .plugins import add_plugins
 from .serve import serve
+from .speak import speak
+from .transcribe import transcribe
 
 __all__ = ["app"]
 
@@ -17,6 +23,13 @@ app = typer.Typer(name="pyai-voice", no_args_is_help=True, add_completion=False,
 """The command."""
 
 app.command()(serve)
+app.command(no_args_is_help=True)(speak)
+app.command(no_args_is_help=True)(transcribe)
+app.command()(voices)
+app.command()(models)
+app.add_typer(agents, name="agents")
+app.add_typer(calls, name="calls")
+app.add_typer(jobs, name="jobs")
 app.add_typer(kb, name="kb")
 add_plugins(app)
 

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import PyAIError
 
-__all__ = ["Data", "Store", "complain", "run"]
+__all__ = ["Data", "Store", "complain", "plain", "run"]
 
 Result = TypeVar("Result")
 
@@ -42,5 +42,10 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 def complain(complaint: str) -> NoReturn:
     """Say what is wrong and end with status 1."""
-    typer.echo(f"pyai-voice: {complaint}", err=True)
+    typer.echo(f"pyai-voice: {plain(complaint)}", err=True)
     raise typer.Exit(1)
+
+
+def plain(text: str) -> str:
+    """Return a text, which may be a server's, without anything that a terminal would obey."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -188,6 +188,13 @@ class JobRequests(Resource):
         """Return one as it is now. Raises RequestError (404) if there is none with this id."""
         return await self._read(Job, "/transcription/jobs/{job_id}", job_id=job_id)
 
+    async def cancel(self, job_id: str) -> Job:
+        """Stop a job and return it as it is then; one that is finished stays so.
+
+        The local server has this; the service has the state, but no published way into it, and may raise NotDeployed.
+        """
+        return await self._send(Job, "POST", "/transcription/jobs/{job_id}/cancel", None, job_id=job_id)
+
     async def wait(self, job_id: str, *, timeout: float = 3600.0) -> Job:
         """Return a job when it is finished, however it ended; it asks after 0.5 s, then less and less often.
 
