@@ -198,6 +198,35 @@ async def test_insecure_refuses_another_machine() -> None:
             assert (await http.post("/voice", content=BODY)).status_code == 403
 
 
+async def test_an_application_without_a_client_makes_one_and_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house() as there:
+        monkeypatch.setenv("PYAI_API_KEY", there.pyai.api_key)
+        monkeypatch.setenv("PYAI_BASE_URL", there.pyai.base_url)
+        app = create_app(Access(Token(SECRET)))
+        headers = {"x-vapi-secret": SECRET}
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://vapi", headers=headers
+        ) as http:
+            async with app.router.lifespan_context(app):
+                assert (await http.post("/voice", content=BODY)).status_code == 200
+            assert (await http.post("/voice", content=BODY)).json()["error"] == "PyAI: closed"
+
+
+async def test_a_server_that_cannot_answer_an_upgrade_closes_it() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async with aclosing(Client.for_host(None, "key_0123456789", "http://127.0.0.1:9")) as client:
+        scope = {"type": "websocket", "path": "/transcriber", "headers": [], "query_string": b"", "client": ("::1", 1)}
+        await create_app(Access(Token(SECRET)), client)(scope, receive, send)
+    assert [each["type"] for each in sent] == ["websocket.close"]
+
+
 # What is wrong with a request
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -30,7 +31,7 @@ from pyai_voice.testing.faults import (
     SplitSamples,
     WavHeaderWhenPcm,
 )
-from tests.plugins.vapi.vapi_house import TEXT, House, Lines, house
+from tests.plugins.vapi.vapi_house import SECRET, TEXT, House, Lines, house
 from vapi_pyai import VapiOptions
 
 RATES = (8000, 16000, 22050, 24000, 44100)
@@ -214,6 +215,19 @@ async def test_vapi_that_hangs_up_before_the_first_audio_leaves_nothing_running(
         asking.cancel()
         await asyncio.wait([asking])
         await there.pyai.until(lambda: not there.pyai.requests[0].open)
+    (line,) = log.lines
+    assert line.startswith("voice 499")
+
+
+async def test_vapi_that_does_not_read_is_given_up_and_speak_with_it(log: Lines) -> None:
+    async with house(VapiOptions(stall=0.3)) as there:
+        body = json.dumps(speech("A long sentence. " * 240)).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(there.url).port, limit=1024)
+        head = f"POST /voice HTTP/1.1\r\nHost: vapi\r\nX-Vapi-Secret: {SECRET}\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await there.pyai.until(lambda: there.pyai.requests and not there.pyai.requests[0].open)
+        assert reader
+        writer.transport.abort()
     (line,) = log.lines
     assert line.startswith("voice 499")
 
