@@ -114,7 +114,7 @@ def read_wav(source: str | PathLike[str] | bytes) -> tuple[bytes, AudioFormat]:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         reason = getattr(error, "strerror", None) or error
-        raise AudioError(f"Cannot read {name!r}: {reason}", code="invalid_audio") from None
+        raise AudioError(f"Cannot read {name!r}: {reason}", code="invalid_audio", hint="Check the path") from None
     try:
         with wave.open(io.BytesIO(data)) as file:
             width, channels, rate, frames = (

@@ -208,7 +208,8 @@ def _handshake_error(error: Exception, endpoint: Endpoint, options: LinkOptions)
         case SSLCertVerificationError():
             return untrusted_error(where)
         case OSError():
-            return ConnectivityError(f"Cannot reach {where} ({error.strerror or type(error).__name__})")
+            reason = error.strerror or type(error).__name__
+            return ConnectivityError(f"Cannot reach {where} ({reason})", code="cannot_connect")
         case _:
             return ConnectivityError(f"The connection to {where} broke off ({type(error).__name__})")
 
