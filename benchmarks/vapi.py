@@ -98,12 +98,16 @@ def _from_app(url: str) -> Ask:
 
 async def _calls(ask: Ask, sent_rate: Callable[[int], int], tally: Tally) -> None:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=CALLS)
-    async with httpx.AsyncClient(trust_env=False, timeout=30, limits=limits) as http, asyncio.TaskGroup() as group:
+    kinds = [(RATES[number % len(RATES)], _TEXTS[number // len(RATES) % len(_TEXTS)]) for number in range(CALLS)]
+    async with httpx.AsyncClient(trust_env=False, timeout=30, limits=limits) as http:
+        await asyncio.gather(
+            *(_ask(http, ask(text, rate)) for rate, text in kinds)
+        )  # what is loaded late is loaded now
         until = time.monotonic() + SECONDS
-        for number in range(CALLS):
-            rate, text = RATES[number % len(RATES)], _TEXTS[number // len(RATES) % len(_TEXTS)]
-            right = _samples(text, rate, sent_rate(rate))
-            group.create_task(_call(http, ask(text, rate), right, sent_rate(rate), until, tally))
+        async with asyncio.TaskGroup() as group:
+            for rate, text in kinds:
+                right = _samples(text, rate, sent_rate(rate))
+                group.create_task(_call(http, ask(text, rate), right, sent_rate(rate), until, tally))
 
 
 @functools.cache
@@ -117,7 +121,6 @@ async def _call(
     http: httpx.AsyncClient, asked: dict[str, Any], right: bytes, rate: int, until: float, tally: Tally
 ) -> None:
     lasts = len(right) / 2 / rate
-    await _ask(http, asked)  # what is loaded late is loaded now
     await asyncio.sleep(random.uniform(0, lasts))
     while (began := time.monotonic()) < until:
         first, audio = await _ask(http, asked)

@@ -76,6 +76,7 @@ async def _relay(speech: Speech, reply: Reply, least: int) -> None:
             if len(waiting) >= least:
                 await reply.write(bytes(waiting))
                 waiting.clear()
+                await asyncio.sleep(0)  # other calls first: audio that came at once need not leave at once
         broken = None
     except PyAIError as error:
         broken = from_upstream(error)
