@@ -44,8 +44,8 @@ export class OmniCall {
     this.socket = new WebSocket(address(), ["pyai.v1", `pyai-key.${token}`]);
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = ({ data }) => this.receive(data);
-    this.socket.onclose = ({ code, reason }) => this.ended(code, reason);
     await opened(this.socket);
+    this.socket.onclose = ({ code, reason }) => this.ended(code, reason);
     this.send(controlMessage("configure", { ...this.agent, tools: offered }));
     this.ear = await Ear.open(microphone, (slot) => this.heard(slot));
   }
@@ -62,7 +62,7 @@ export class OmniCall {
   }
 
   send(message) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message);
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(message);
   }
 
   // The agent
@@ -134,7 +134,7 @@ export class OmniCall {
   async close() {
     this.send(controlMessage("session_ending"));
     this.socket?.close(1000);
-    if (this.socket?.readyState !== WebSocket.OPEN) await this.release();
+    await this.release();
   }
 
   async ended(code, reason) {

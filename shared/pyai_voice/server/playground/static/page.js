@@ -2,13 +2,14 @@
 
 import { BotCall } from "./bot.js";
 import { OmniCall, fetchToken } from "./omni.js";
-import { openMicrophone } from "./sound.js";
+import { isHeard, openMicrophone } from "./sound.js";
 import { inSeconds, showTurns } from "./table.js";
 import { Timeline, loudness } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 import { Turns } from "./turns.js";
 
 const $ = (id) => document.getElementById(id);
+const SILENT = 0.0001; // level that is not shown: -80 dBFS
 const PERSONA =
   "You are Mia, the receptionist of the Seaview hotel. Breakfast is from seven to ten in the winter garden. " +
   "The pool opens at eight and closes at nine in the evening. A room with a view of the sea costs one hundred and twenty euros. " +
@@ -17,6 +18,7 @@ const GREETING = "Seaview hotel, this is Mia speaking. How can I help you?";
 
 const timeline = new Timeline($("timeline"));
 let needsKey = false;
+let sounds = false;
 let transcript, turns, call, microphone;
 
 // Facts of a call
@@ -34,6 +36,8 @@ const shows = {
     if (queued !== undefined) $("buffered").textContent = inSeconds(queued);
     const begun = turns.agent(level, at, first);
     if (begun) answered(begun);
+    else if (sounds && !isHeard(level)) showTurns(turns);
+    sounds = isHeard(level);
   },
   "caller-words"({ text, whole, final, at }) {
     if (!transcript.caller) timeline.mark(at, "first words", "you");
@@ -44,7 +48,7 @@ const shows = {
     timeline.mark(at, "turn over", "you");
   },
   turn({ id, waited, at }) {
-    if (turns.begin(id, transcript.turn(), waited)) timeline.mark(at, `turn ${turns.list.length}`, "agent");
+    if (turns.begin(id, transcript.turn(), waited, at)) timeline.mark(at, `turn ${turns.list.length}`, "agent");
     showTurns(turns);
   },
   "agent-words": ({ text }) => transcript.agentWords(text),
@@ -94,6 +98,7 @@ async function begin() {
     call = isBot() ? new BotCall($("bot-address").value, tell) : new OmniCall(agent(), tell);
     if (isBot()) await call.open(microphone);
     else await call.open(await fetchToken(needsKey ? $("key").value : ""), microphone);
+    $("call").disabled = false;
   } catch (error) {
     notice(error.message, true);
     await call?.close();
@@ -115,6 +120,7 @@ function reset() {
   showTurns(turns);
   $("call").textContent = "Hang up";
   $("call").dataset.live = "true";
+  $("call").disabled = true; // until it is there, or is not
   $("mute").disabled = false;
   setFields(true);
   requestAnimationFrame(animate);
@@ -127,6 +133,7 @@ function over() {
   state("idle", "not connected");
   $("call").textContent = "Call";
   $("call").dataset.live = "false";
+  $("call").disabled = false;
   $("mute").disabled = true;
   mute(false);
   setFields(false);
@@ -166,7 +173,7 @@ function notice(text, bad = false) {
 
 function meter(who, level) {
   $(`meter-${who}`).value = loudness(level);
-  $(`level-${who}`).textContent = level > 0 ? `${Math.round(20 * Math.log10(level))} dB` : "–";
+  $(`level-${who}`).textContent = level > SILENT ? `${Math.round(20 * Math.log10(level))} dB` : "–";
 }
 
 function mute(muted) {
@@ -205,7 +212,7 @@ async function load() {
 }
 
 $("call").disabled = true;
-$("call").addEventListener("click", () => ($("call").dataset.live === "true" ? hangUp() : begin()));
+$("call").addEventListener("click", () => (call ? call.close() : begin()));
 $("mute").addEventListener("click", () => mute($("mute").getAttribute("aria-pressed") !== "true"));
 $("theme").addEventListener("click", toggleTheme);
 new MutationObserver(() => timeline.draw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -214,11 +221,6 @@ for (const tab of document.querySelectorAll("[role=tab]")) {
   tab.addEventListener("keydown", ({ key }) => {
     if (key === "ArrowLeft" || key === "ArrowRight") choose(tab.nextElementSibling ?? tab.previousElementSibling);
   });
-}
-
-function hangUp() {
-  if (call) call.close();
-  else over();
 }
 
 timeline.draw();

@@ -6,46 +6,56 @@ const LOUD = 0.01; // level of speech in a quiet room: -40 dBFS
 const ABOVE = 4; // times the noise around it
 const QUIETEST = 0.0003; // level that noise is taken for at least
 const RISE = 1.002; // how fast noise may grow from one level to the next: twofold in seven seconds
+const GAP = 0.25; // seconds of quiet between two ends of speech
+const SOONEST = 0.15; // seconds after which somebody may be taken to have finished
+const APART = 0.35; // seconds by which the server's clock of the caller and the page's may differ
+const KEPT = 20;
 
 export class Turns {
   constructor() {
     this.list = [];
     this.noise = QUIETEST;
-    this.voiceEnd = -Infinity;
-    this.answered = -Infinity; // the caller's end that was answered last
+    this.ends = []; // of the caller's stretches of speech
+    this.answered = -Infinity; // the end that was answered last
     this.over = -Infinity;
   }
 
   you(level, at) {
-    if (level > Math.max(LOUD, ABOVE * this.noise)) this.voiceEnd = at;
+    if (level > Math.max(LOUD, ABOVE * this.noise)) this.loud(at);
     this.noise = Math.min(LOUD, level < this.noise ? Math.max(level, QUIETEST) : this.noise * RISE);
+  }
+
+  loud(at) {
+    if (at - this.ends.at(-1) <= GAP) this.ends.pop();
+    this.ends = [...this.ends, at].slice(-KEPT);
   }
 
   // The agent begins to answer, `waited` seconds after the caller's end as the server measured them. A turn that only
   // asked for tools goes on when their results are there. Return whether it is a new turn.
-  begin(id, said, waited) {
+  begin(id, said, waited, at) {
     const before = this.list.at(-1);
     if (!said && before && before.began === undefined) {
       before.id = id;
       return false;
     }
     this.list.push({ id, said, waited, spoke: 0, parts: [] });
-    this.ask();
+    this.ask(at - (waited === undefined ? SOONEST : waited - APART));
     return true;
   }
 
   // The other side takes what the caller said for finished; it may have begun to answer before.
   decided(at) {
     this.over = at;
-    this.ask();
+    this.ask(at - SOONEST);
   }
 
-  // The caller's end belongs to the turn that answers it first.
-  ask() {
+  // The caller's last end before that belongs to the turn that answers it first; what is said meanwhile does not.
+  ask(before) {
     const turn = this.list.at(-1);
-    if (!turn || turn.began !== undefined || this.voiceEnd <= this.answered) return;
-    turn.from = this.voiceEnd;
-    if (this.over > turn.from) turn.waited ??= this.over - turn.from;
+    const end = this.ends.findLast((each) => each <= before) ?? -Infinity;
+    if (!turn || turn.began !== undefined || end <= this.answered) return;
+    turn.from = end;
+    if (this.over > end) turn.waited ??= this.over - end;
   }
 
   // Sound of the agent's turn `id`; return the turn when this is its first one.
