@@ -6,6 +6,7 @@ Source: Twilio, "Call resource". Twilio's own client, over aiohttp.
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 from aiohttp import ClientError
@@ -38,7 +39,10 @@ class _Http(AsyncTwilioHttpClient):
         self._base_url = base_url
 
     async def request(self, method: str, url: str, *arguments: Any, **more: Any) -> Response:
-        """Make a request."""
+        """Make a request; the credentials go as a header, since aiohttp will not take them otherwise for long."""
+        user, secret = more.pop("auth")
+        basic = base64.b64encode(f"{user}:{secret}".encode()).decode()
+        more["headers"] = {**more["headers"], "Authorization": f"Basic {basic}"}
         return await super().request(method, url.replace(_TWILIO, self._base_url, 1), *arguments, **more)
 
 
