@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 
-__all__ = ["MASK", "SecretFilter", "clean", "register"]
+__all__ = ["MASK", "SecretFilter", "clean", "forget", "register"]
 
 MASK = "[key hidden]"
 
@@ -23,6 +23,11 @@ def register(secret: str) -> None:
     """Remember a secret so that :func:`clean` removes it wherever it turns up."""
     if secret:
         _secrets.add(secret)
+
+
+def forget(secret: str) -> None:
+    """Stop looking for a secret: this process does not hold it any more."""
+    _secrets.discard(secret)
 
 
 def clean(text: str) -> str:

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ..errors import service_error
+from . import openai_names
 from .auth import authorize, spend
 from .catalog import SPEAK_MODELS, check_model
 from .encode import FORMATS, Format, Stream, encode_file
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["speech"]
 
 
+class VoiceId(BaseModel):
+    """A voice as OpenAI's clients write one that is not OpenAI's own."""
+
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
+
+    id: str
+
+
 class SpeechRequest(BaseModel):
     """The JSON body. ``seed`` and ``temperature`` have no effect; fields that are not known are ignored."""
 
@@ -37,10 +46,15 @@ class SpeechRequest(BaseModel):
 
     input: str
     model: str = "pyai-voice"
-    voice: str | None = None
+    voice: str | VoiceId | None = None
     response_format: str = "mp3"
     sample_rate: int | None = None
     speed: float = Field(1.0, allow_inf_nan=False)
+
+    @property
+    def voice_id(self) -> str:
+        """The voice; "" for the default one."""
+        return self.voice.id if isinstance(self.voice, VoiceId) else self.voice or ""
 
 
 async def speech(request: Request) -> Response:
@@ -49,11 +63,11 @@ async def speech(request: Request) -> Response:
     key = authorize(request, "speak:synthesize")
     wanted = await _read(limited(request, state.settings.max_body))
     target, rate = _check(wanted, state.engines.synthesizer, state.settings)
-    await voice_to_speak(state.stores, key, state.engines.synthesizer, wanted.voice or "")
+    await voice_to_speak(state.stores, key, state.engines.synthesizer, wanted.voice_id)
     async with AsyncExitStack() as held:
         held.enter_context(state.requests.take())
         await spend(request, key)
-        pcm = state.engines.synthesizer.stream(wanted.input, wanted.voice or "", wanted.speed)
+        pcm = state.engines.synthesizer.stream(wanted.input, wanted.voice_id, wanted.speed)
         await held.enter_async_context(aclosing(pcm))
         first = await anext(pcm, b"")  # here, so that a busy engine is still an error answer
         return await _respond(target, state.engines.synthesizer.rate, rate, first, pcm, held)
@@ -106,7 +120,7 @@ def _complaint(where: tuple[int | str, ...], what: str) -> str:
 
 
 def _check(wanted: SpeechRequest, synthesizer: Synthesizer, settings: Settings) -> tuple[Format, int]:
-    check_model(wanted.model, SPEAK_MODELS)
+    check_model(wanted.model, SPEAK_MODELS | openai_names.SPEAK)
     target = FORMATS.get(wanted.response_format)
     if target is None:
         raise service_error(

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from .engines.transcribe import Segment
-
-__all__ = ["srt", "vtt"]
+__all__ = ["Timed", "srt", "vtt"]
 
 
-def srt(segments: Sequence[Segment]) -> str:
+class Timed(Protocol):
+    """Words and when they were said, in seconds."""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        ...
+
+    @property
+    def start(self) -> float:
+        """When they begin."""
+        ...
+
+    @property
+    def end(self) -> float:
+        """When they end."""
+        ...
+
+
+def srt(segments: Sequence[Timed]) -> str:
     """Return a SubRip file."""
     cues = [
         f"{number}\n{_clock(each.start, ',')} --> {_clock(each.end, ',')}\n{each.text}\n"
@@ -18,7 +36,7 @@ def srt(segments: Sequence[Segment]) -> str:
     return "\n".join(cues)
 
 
-def vtt(segments: Sequence[Segment]) -> str:
+def vtt(segments: Sequence[Timed]) -> str:
     """Return a WebVTT file."""
     cues = [f"{_clock(each.start, '.')} --> {_clock(each.end, '.')}\n{each.text}\n" for each in segments]
     return "\n".join(["WEBVTT\n", *cues])

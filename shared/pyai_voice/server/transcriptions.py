@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ..audio import AudioFormat
 from ..errors import service_error
+from . import openai_names
 from .auth import authorize, spend
 from .catalog import HEAR_MODELS, check_language, check_model
 from .decode import decode
@@ -77,12 +78,13 @@ def _file(form: FormData) -> UploadFile:
 
 
 def _check(fields: Mapping[str, str], engines: Engines) -> Callable[[list[Segment], float, str], Response]:
-    check_model(fields.get("model") or "pyai-hear", HEAR_MODELS)
+    check_model(fields.get("model") or "pyai-hear", HEAR_MODELS | openai_names.HEAR)
     language = fields.get("language", "")
     check_language(None if language in ("", "auto") else language, engines.recognizer.languages)
     for name, value in _REFUSED.items():
         if fields.get(name, "").lower() == value:
-            raise service_error(f"{name}: the local engine cannot do this", code="unsupported_parameter")
+            named = name.removesuffix("[]")
+            raise service_error(f"{named}: the local engine cannot do this", code="unsupported_parameter")
     asked = fields.get("response_format") or "json"
     if asked not in _FORMATS:
         raise service_error(

@@ -16,6 +16,9 @@ from .coded import FRAME, RATE, SPEECH_RATE, read_frames, spoken
 
 __all__ = ["CodedRecognizer", "CodedSynthesizer", "SoundDetector", "coded_engines"]
 
+_LIKE_HEART = ("nova", "coral", "marin", "sage", "shimmer", "stock_emma_en_gb")
+_LIKE_OAK = ("alloy", "ash", "ballad", "cedar", "echo", "fable", "onyx", "verse")
+"""Names that the voices answer to: all of OpenAI's, as with the real engine."""
 _PIECE = 9600
 """Bytes that the synthesiser makes at once: 0.2 s."""
 
@@ -51,8 +54,8 @@ class CodedSynthesizer:
     name = "coded"
     rate = SPEECH_RATE
     voices = (
-        Voice("stock_ramp", "Ramp", "F", "en-US", "A test signal, not a voice.", ("nova", "marin", "stock_emma_en_gb")),
-        Voice("stock_slope", "Slope", "M", "en-US", "The same test signal.", ("alloy",)),
+        Voice("stock_ramp", "Ramp", "F", "en-US", "A test signal, not a voice.", _LIKE_HEART),
+        Voice("stock_slope", "Slope", "M", "en-US", "The same test signal.", _LIKE_OAK),
     )
     speeds = (1.0, 1.0)
 

@@ -1,0 +1,70 @@
+"""The application: OpenAI's audio endpoints in front of PyAI or AudioPod.
+
+POST /v1/audio/speech            Speak
+POST /v1/audio/transcriptions    Hear, whole recordings
+POST /v1/audio/translations      Hear, where the service translates
+GET  /v1/models                  the names that may be asked for
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from pyai_voice.server.limits import RequestId, Slots
+from pyai_voice.server.settings import Settings
+
+from .access import Access
+from .catalogue import ModelsContract
+from .door import Door
+from .options import FrontOptions
+from .recordings import TranscriptionContract, TranslationContract
+from .refusals import handlers
+from .speech import SpeechContract
+
+__all__ = ["create_app"]
+
+
+def create_app(access: Access, options: FrontOptions | None = None) -> Starlette:
+    """Return the ASGI application; serve it with your own server, alone or mounted into yours.
+
+    ``access`` stays yours to close; where the server tells the application that it ends (lifespan), it is closed.
+
+    One line for each request goes to the log ``openai_pyai``, at INFO, or WARNING for what was refused or failed.
+    """
+    options = options or FrontOptions()
+    places = Slots(options.most, "places")
+
+    @asynccontextmanager
+    async def life(_app: Starlette) -> AsyncGenerator[None]:
+        yield
+        await access.aclose()
+
+    models = Door(ModelsContract(), access, places, options.stall)
+    app = Starlette(
+        routes=[
+            Route("/v1/audio/speech", Door(SpeechContract(options), access, places, options.stall), methods=["POST"]),
+            Route(
+                "/v1/audio/transcriptions",
+                Door(TranscriptionContract(options), access, places, options.stall),
+                methods=["POST"],
+            ),
+            Route(
+                "/v1/audio/translations",
+                Door(TranslationContract(options), access, places, options.stall),
+                methods=["POST"],
+            ),
+            Route("/v1/models", models, methods=["GET"]),
+            Route("/v1/models/{model:path}", models, methods=["GET"]),
+        ],
+        middleware=[Middleware(RequestId)],
+        exception_handlers=handlers,
+        lifespan=life,
+    )
+    app.router.redirect_slashes = False
+    app.state.settings = Settings(receive_stall=options.stall)
+    return app
