@@ -171,7 +171,7 @@ async def test_an_address_that_is_wrong(base_url: str, said: str) -> None:
     assert said in sentence(await Shell(None, KEY).run("voices", "--base-url", base_url, status=1))
 
 
-@pytest.mark.parametrize("command", ["voices", "models", "speak", "transcribe", "agents", "calls", "jobs"])
+@pytest.mark.parametrize("command", ["voices", "models", "speak", "transcribe", "agents", "calls", "jobs", "doctor"])
 async def test_help_has_an_example(command: str) -> None:
     groups = {"agents": "create", "calls": "show", "jobs": "wait"}
     arguments = (command, groups[command]) if command in groups else (command,)

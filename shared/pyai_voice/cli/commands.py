@@ -10,6 +10,7 @@ from .. import __version__
 from .agents import agents
 from .calls import calls
 from .catalog import models, voices
+from .doctor.command import doctor
 from .jobs import jobs
 from .kb import kb
 from .plugins import add_plugins
@@ -23,6 +24,7 @@ app = typer.Typer(name="pyai-voice", no_args_is_help=True, add_completion=False,
 """The command."""
 
 app.command()(serve)
+app.command()(doctor)
 app.command(no_args_is_help=True)(speak)
 app.command(no_args_is_help=True)(transcribe)
 app.command()(voices)
