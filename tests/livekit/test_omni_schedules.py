@@ -101,11 +101,13 @@ class Framework:
     silenced: int = 0
     """The same, once LiveKit was told."""
     ghosts: list[int] = field(default_factory=list)
+    owed: list[str] = field(default_factory=list)
+    """Calls whose results nothing held up: of a tool that takes no time, in a generation with nothing to play."""
 
     def __post_init__(self) -> None:
         self._turns = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.playing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.playing: set[asyncio.Task[Any]] = set()
         for name, react in {
             "generation_created": self._created,
             "input_speech_started": self._started,
@@ -128,7 +130,7 @@ class Framework:
         self.silenced = self.interrupted
         self.interrupt()
 
-    def _start(self, work: Any, *, playing: bool = False) -> asyncio.Task[None]:
+    def _start(self, work: Any, *, playing: bool = False) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -137,9 +139,12 @@ class Framework:
             task.add_done_callback(self.playing.discard)
         return task
 
-    async def _play(self, generation: llm.GenerationCreatedEvent) -> None:
+    async def _play(self, generation: llm.GenerationCreatedEvent) -> int:
+        """Play to the end; return how many messages there were."""
+        count = 0
         async with self._turns:
             async for message in generation.message_stream:
+                count += 1
                 words = asyncio.create_task(self._read(message))
                 try:
                     async for frame in message.audio_stream:
@@ -148,6 +153,7 @@ class Framework:
                     await words
                 finally:
                     words.cancel()
+        return count
 
     def _hear(self, turn: int) -> None:
         self.heard.append(turn)
@@ -158,14 +164,17 @@ class Framework:
         async for _ in message.text_stream:
             pass
 
-    async def _run_tools(self, generation: llm.GenerationCreatedEvent, playing: asyncio.Task[None]) -> None:
+    async def _run_tools(self, generation: llm.GenerationCreatedEvent, playing: asyncio.Task[int]) -> None:
         """Run each tool when it is called; hand the results over when the generation has been played to its end."""
+        alone = len(self.playing) == 1
         calls: list[llm.FunctionCall] = []
-        running: list[asyncio.Task[None]] = []
+        running: list[asyncio.Task[Any]] = []
         async for call in generation.function_stream:
             calls.append(call)
             running.append(self._start(asyncio.sleep(self.tool_takes)))
         await asyncio.gather(playing, *running)
+        if alone and len(calls) == 1 and not playing.result() and not self.tool_takes:
+            self.owed.append(calls[0].call_id)
         if calls:
             await self._hand_over(calls)
 
@@ -263,10 +272,13 @@ async def settle(service: Service, framework: Framework) -> None:
 
 def unsettled(service: Service, framework: Framework) -> list[str]:
     """Return what is wrong."""
-    answers = [each["call_id"] for each in service.wire.sent if each["type"] == "tool_result"]
+    results = [each for each in service.wire.sent if each["type"] == "tool_result"]
+    answers = [each["call_id"] for each in results]
+    passed_on = [each["call_id"] for each in results if "result" in each]
     facts = {
         "a generation is open": bool(framework.open),
         "a call was not answered once": sorted(answers) != sorted(service.calls),
+        "a result was not passed on": not set(framework.owed) <= set(passed_on),
         "a message is not at its end": bool(framework.playing),
         "an interrupted turn was heard": bool(framework.ghosts),
         "a turn was heard after a newer one": framework.heard != sorted(framework.heard),
