@@ -41,6 +41,9 @@ class STT(stt.STT[Literal["grounding"]]):
     ``pyai.turn_handling(stt)`` returns for it. ``link`` sets time-outs and the journal; without it LiveKit's connect
     options of each stream count. ``http_session`` is accepted and not used: the core has its own connections.
 
+    A provider without a stream (``client=Client(Endpoint.audiopod())``) only has ``recognize``: an AgentSession with a
+    VAD makes a stream of it, utterance by utterance.
+
     Event ``grounding``: a :class:`pyai_voice.events.Grounding`, whenever the passages of an utterance come or change.
     """
 
@@ -60,15 +63,17 @@ class STT(stt.STT[Literal["grounding"]]):
         self._options = HearOptions(
             sample_rate=sample_rate, turns=turn_policy(turns), **hear_settings(settings, CueOptions())
         )
+        self._client = client_of(client, api_key, base_url, insecure)
+        service = self._client.endpoint.provider
+        streaming = "hear_stream" in service.features
         super().__init__(
             capabilities=stt.STTCapabilities(
-                streaming=True,
-                interim_results=self._options.interim_results,
-                keyterms=True,
-                manual_flush=True,
+                streaming=streaming,
+                interim_results=streaming and self._options.interim_results,
+                keyterms="vocabulary" in service.transcription_fields,
+                manual_flush=streaming,
             )
         )
-        self._client = client_of(client, api_key, base_url, insecure)
         self._recordings = Recordings(self._client)
         self._link = link
         self._keyterms: tuple[str, ...] = ()
@@ -82,8 +87,8 @@ class STT(stt.STT[Literal["grounding"]]):
 
     @property
     def provider(self) -> str:
-        """``PyAI``."""
-        return "PyAI"
+        """``PyAI``, or the provider of the endpoint."""
+        return self._client.endpoint.provider.name
 
     @property
     def turns(self) -> TurnPolicy:
@@ -132,7 +137,7 @@ class STT(stt.STT[Literal["grounding"]]):
         """
         changes = hear_settings(settings, self._options.cue)
         self._options = self._options.replace(**changes)
-        self._capabilities.interim_results = self._options.interim_results
+        self._capabilities.interim_results = self._capabilities.streaming and self._options.interim_results
         self._refusal.forget()
         if "vocabulary" in changes:
             changes["vocabulary"] = self._effective.vocabulary

@@ -93,8 +93,8 @@ class TTS(tts.TTS[Never]):
 
     @property
     def provider(self) -> str:
-        """``PyAI``."""
-        return "PyAI"
+        """``PyAI``, or the provider of the endpoint."""
+        return self._client.endpoint.provider.name
 
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> ChunkedStream:
         """Speak one text in one request."""

@@ -18,6 +18,7 @@ from .frames import PyAIAmdFrame, PyAICommitFrame, PyAIGroundingFrame
 from .grounding import PyAIGroundingProcessor
 from .omni import PyAIOmniLLMService
 from .omni_settings import PyAIOmniSettings
+from .segmented import PyAISegmentedSTTService
 from .settings import PyAISTTSettings, PyAITTSSettings
 from .stt import PyAISTTService
 from .tts import PyAIHttpTTSService, PyAITTSService
@@ -41,6 +42,7 @@ __all__ = [
     "PyAIOmniSettings",
     "PyAIOmniUsageMetricsData",
     "PyAISTTService",
+    "PyAISegmentedSTTService",
     "PyAISTTSettings",
     "PyAITTSService",
     "PyAITTSSettings",

@@ -118,8 +118,10 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         complete = PyAISTTSettings.complete(model, language, cue, settings)
         _check(complete, self._turns, sample_rate or 16000)
         kwargs.setdefault("enable_direct_mode", True)  # nothing here waits, so frames need not queue up
+        endpoint = Client.for_host(client, api_key, base_url).endpoint
+        endpoint.provider.require("hear_stream")
         super().__init__(
-            endpoint=Client.for_host(client, api_key, base_url).endpoint,
+            endpoint=endpoint,
             link=link,
             sample_rate=sample_rate,
             ttfs_p99_latency=ttfs_p99_latency,
