@@ -11,7 +11,7 @@ import pytest
 from pyai_voice.amd_options import AmdOptions
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import Endpoint
-from tests.core.omni_service import Peer, omni_service, stay
+from tests.core.omni_service import Peer, Script, omni_service, stay
 from tests.plugins.twilio.test_twilio_call import ramp
 from tests.plugins.twilio.twilio_house import ACCOUNT, TOKEN, Lines, house
 from tests.plugins.twilio.twilio_rest import MADE, twilio_rest
@@ -20,11 +20,12 @@ from twilio_pyai import CallControl, ControlError, TwilioOptions, connect, detec
 DESK = TwilioOptions(transfers={"front desk": "+15550100009", "": "sip:desk@example.com"})
 
 
-def transferring(destination: str):
+def transferring(*destinations: str) -> Script:
     async def script(peer: Peer) -> None:
         await peer.configured()
         peer.machine.audio(ramp(0.4))
-        peer.machine.call_control("transfer_to_human", destination=destination)
+        for destination in destinations:
+            peer.machine.call_control("transfer_to_human", destination=destination)
         await peer.stay()
 
     return script
@@ -34,7 +35,6 @@ def transferring(destination: str):
     ("destination", "dial"),
     [
         ("front desk", "<Number>+15550100009</Number>"),
-        ("+15550100009", "<Number>+15550100009</Number>"),
         ("", "<Sip>sip:desk@example.com</Sip>"),
     ],
 )
@@ -70,10 +70,9 @@ async def test_twilio_ends_the_stream_before_it_answers() -> None:
     assert len(rest.asked) == 1
 
 
-@pytest.mark.parametrize("destination", ["+15559999999", "sip:evil@example.com", "somebody", "front desk\n"])
-async def test_nothing_is_dialled_that_is_not_listed(destination: str, log: Lines) -> None:
+async def test_nothing_is_dialled_that_is_not_listed(log: Lines) -> None:
     async with (
-        omni_service(transferring(destination)) as service,
+        omni_service(transferring("+15559999999", "sip:evil@example.com", "somebody", "front desk\n")) as service,
         twilio_rest() as rest,
         aclosing(rest.control()) as control,
         house(service.endpoint, options=DESK, control=control) as twilio,
@@ -84,7 +83,7 @@ async def test_nothing_is_dialled_that_is_not_listed(destination: str, log: Line
         assert call.close_code is None, "the call goes on"
         await call.hang_up()
     assert not rest.asked
-    assert sum("not transferred" in line for line in log.lines) == 1
+    assert sum("not transferred" in line for line in log.lines) == 4
 
 
 async def test_without_credentials_a_transfer_is_one_line_and_the_call_goes_on(log: Lines) -> None:
