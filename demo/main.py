@@ -53,10 +53,13 @@ async def _until_signal(work: Awaitable[None]) -> None:
 
 
 def _log_to_file() -> None:
-    """Keep the frameworks' logs off the screen."""
-    OUT.mkdir(exist_ok=True)
+    """Keep the frameworks' logs off the screen. Raises CallError where the file cannot be written."""
     path = OUT / "demo.log"
-    path.write_text("", encoding="utf-8")
+    try:
+        OUT.mkdir(exist_ok=True)
+        path.write_text("", encoding="utf-8")
+    except OSError as error:
+        raise CallError(f"Cannot write {path}: {error.strerror}. Run it where files can be written") from None
     logging.basicConfig(filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.captureWarnings(capture=True)
     warnings.simplefilter("default")

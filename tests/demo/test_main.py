@@ -53,6 +53,16 @@ def test_the_unexpected_says_where_to_look(capsys: pytest.CaptureFixture[str]) -
     assert "ZeroDivisionError: oh" in capsys.readouterr().out
 
 
+def test_where_nothing_can_be_written_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").write_text("a file in the place of the folder", encoding="utf-8")
+
+    async def play(_: Screen) -> None:
+        raise AssertionError("must not begin")
+
+    assert run(play) == 1
+    assert "Cannot write out/demo.log" in capsys.readouterr().out
+
+
 def test_success_is_silent_and_zero(capsys: pytest.CaptureFixture[str]) -> None:
     async def play(_: Screen) -> None:
         await asyncio.sleep(0)
