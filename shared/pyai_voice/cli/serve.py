@@ -64,6 +64,7 @@ async def _serve(settings: Settings, host: str, port: int, stt_model: Path | Non
         async with running(engines, settings, listening=listening, brain=brain) as server:
             told = on_signal()
             console.print(f"serving on {server.base_url}; Ctrl-C ends it")
+            console.print(f"talk to it in a browser: {server.base_url}/playground")
             print(f"export PYAI_BASE_URL={server.base_url} PYAI_API_KEY={server.api_key}", flush=True)
             await told.wait()
             console.print("ending")

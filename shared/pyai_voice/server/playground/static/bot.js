@@ -24,6 +24,7 @@ export class BotCall {
     this.peer = new RTCPeerConnection();
     this.channel = this.peer.createDataChannel("chat", { ordered: true });
     this.channel.onopen = () => this.greet();
+    this.channel.onclose = () => this.close("The bot has ended the call");
     this.channel.onmessage = ({ data }) => this.receive(data);
     this.tracks = microphone.getAudioTracks();
     this.tracks.forEach((track) => this.peer.addTrack(track, microphone));

@@ -60,6 +60,7 @@ export class Timeline {
     this.drawWaits();
     this.drawVoice("you");
     this.drawVoice("agent");
+    this.nameWaits();
     this.drawMarks();
   }
 
@@ -100,12 +101,12 @@ export class Timeline {
       const tall = loudness(level) * half;
       if (this.sees(at) && tall > 0.5) pen.fillRect(this.x(at) - wide, middle - tall, wide + 0.4, 2 * tall);
     }
-    this.text(who === "you" ? "You" : "Agent", 6, middle - half + 6, this.colours.faint, "left");
+    this.text(who === "you" ? "You" : "Agent", this.width - 6, middle - 10, this.colours.faint, "right");
   }
 
   drawWaits() {
     const { pen } = this;
-    for (const { from, to, text } of this.waits.filter((each) => this.sees(each.to))) {
+    for (const { from, to } of this.waits.filter((each) => this.sees(each.to))) {
       const [left, right] = [this.x(from), this.x(to)];
       pen.globalAlpha = 0.22;
       pen.fillStyle = this.colours.wait;
@@ -114,7 +115,12 @@ export class Timeline {
       pen.lineWidth = 1.5;
       this.stroke(this.colours.wait, [left, 0], [left, this.height - 14]);
       this.stroke(this.colours.wait, [right, 0], [right, this.height - 14]);
-      this.label(text, (left + right) / 2, this.lanes.you.middle, this.colours.wait, "center");
+    }
+  }
+
+  nameWaits() {
+    for (const { from, to, text } of this.waits.filter((each) => this.sees(each.to))) {
+      this.label(text, this.x((from + to) / 2), this.lanes.you.middle, this.colours.wait, "center");
     }
   }
 

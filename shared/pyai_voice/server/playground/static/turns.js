@@ -69,6 +69,7 @@ export class Turns {
   }
 
   open(turn, at) {
+    if (turn.from === undefined) this.ask(at - SOONEST);
     turn.began = at;
     if (turn.from !== undefined) turn.heard = at - turn.from;
     this.answered = turn.from ?? this.answered;
