@@ -60,7 +60,7 @@ async def _from_program(program: str, arguments: tuple[str, ...]) -> AsyncGenera
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        await process.communicate()
     if status:
         raise ConfigurationError(
             f"{program} cannot record: it ended with status {status}", code="no_microphone", hint=_HINT

@@ -73,7 +73,7 @@ class Player:
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            await process.communicate(b"")
 
     async def _feed(self, process: Process, audio: bytes) -> None:
         assert process.stdin is not None

@@ -7,10 +7,9 @@ import os
 import sys
 import threading
 import wave
-from asyncio import AbstractEventLoop, Queue
-from collections.abc import AsyncGenerator
-from concurrent.futures import CancelledError
-from contextlib import suppress
+from asyncio import Queue
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -25,6 +24,8 @@ _PIECE = 0.1
 """Seconds."""
 _READ = 4096
 """Bytes."""
+_MOST_WAITING = 8
+"""Pieces that are read before they are wanted."""
 _LONGEST_HEADER = 1 << 16
 """Bytes in which the samples of a WAV must begin."""
 _LONGEST_FILE = 24 * 3600.0
@@ -109,19 +110,23 @@ async def _whole_samples(
 
 async def _arriving() -> AsyncGenerator[bytes]:
     """Yield what comes on stdin. It is read in a thread that nobody waits for, so that Ctrl-C works at any time."""
-    pieces: Queue[bytes] = Queue(8)
-    arguments = (sys.stdin.fileno(), pieces, asyncio.get_running_loop())
-    threading.Thread(target=_read, args=arguments, daemon=True).start()
+    pieces: Queue[bytes] = Queue()
+    room = threading.Semaphore(_MOST_WAITING)
+    hand_over = partial(asyncio.get_running_loop().call_soon_threadsafe, pieces.put_nowait)
+    threading.Thread(target=_read, args=(sys.stdin.fileno(), room, hand_over), daemon=True).start()
     while piece := await pieces.get():
+        room.release()
         yield piece
 
 
-def _read(descriptor: int, pieces: Queue[bytes], loop: AbstractEventLoop) -> None:
+def _read(descriptor: int, room: threading.Semaphore, hand_over: Callable[[bytes], object]) -> None:
     piece = b"more"
-    with suppress(RuntimeError, CancelledError):  # the loop is closed: nobody listens any more
-        while piece:
-            try:
-                piece = os.read(descriptor, _READ)
-            except OSError:
-                piece = b""
-            asyncio.run_coroutine_threadsafe(pieces.put(piece), loop).result()
+    while piece and room.acquire():
+        try:
+            piece = os.read(descriptor, _READ)
+        except OSError:
+            piece = b""
+        try:
+            hand_over(piece)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            return
