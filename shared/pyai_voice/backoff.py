@@ -51,8 +51,9 @@ class HoldOff:
 
     def hold(self, endpoint: Endpoint, seconds: float) -> None:
         """Let nobody dial this origin with this key for so long."""
-        key = (endpoint.base_url, endpoint.api_key)
-        self._until[key] = max(self._until.get(key, 0.0), time.monotonic() + min(seconds, LONGEST_RETRY_AFTER))
+        key, now = (endpoint.base_url, endpoint.api_key), time.monotonic()
+        self._until = {each: until for each, until in self._until.items() if until > now}  # a front sees many keys
+        self._until[key] = max(self._until.get(key, 0.0), now + min(seconds, LONGEST_RETRY_AFTER))
 
     def remaining(self, endpoint: Endpoint) -> float:
         """Return how many seconds are left, 0.0 where nothing holds us."""
