@@ -4,8 +4,8 @@
         bot = MyBot(api_key=server.api_key, base_url=server.base_url)
         ...
 
-The faults are in :mod:`.faults`, what the server saw in :mod:`.records`. Audio whose transcript is known to the sample
-is in :mod:`.coded`. Only :class:`FaultyServer` and ``coded_engines`` need the extra ``server``.
+The faults are in :mod:`.faults` and :mod:`.omni_faults`, what the server saw in :mod:`.records`. Audio whose transcript
+is known to the sample is in :mod:`.coded`. Only :class:`FaultyServer` and ``coded_engines`` need the extra ``server``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from . import faults
+from . import faults, omni_faults
 from .coded import FRAME, coded_speech, frames_in, silence, spoken
 from .faults import *  # noqa: F403 - one list of names, there
-from .records import HearRecord, SpeakRecord
+from .omni_faults import *  # noqa: F403 - likewise
+from .records import HearRecord, OmniRecord, SpeakRecord
 
 if TYPE_CHECKING:
     from .engines import coded_engines
@@ -27,6 +28,7 @@ __all__ = [
     "FRAME",
     "FaultyServer",
     "HearRecord",
+    "OmniRecord",
     "SpeakRecord",
     "coded_engines",
     "coded_speech",
@@ -35,6 +37,7 @@ __all__ = [
     "spoken",
 ]
 __all__ += faults.__all__
+__all__ += omni_faults.__all__
 
 _HOMES = {"FaultyServer": "server", "coded_engines": "engines"}
 """Public name -> its module, loaded at first use because it needs the extra."""

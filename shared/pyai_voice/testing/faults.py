@@ -1,7 +1,8 @@
 """What can go wrong: one small class for each fault, its action beside its name.
 
-A fault strikes one connection. Byte counts are of audio: of what the caller has sent (Hear) or of what has been
-answered (Speak). Make your own from :class:`HearFault` or :class:`SpeakFault`.
+A fault strikes one connection. Byte counts are of audio: of what the caller has sent (Hear, Omni) or of what has been
+answered (Speak). Make your own from :class:`HearFault`, :class:`SpeakFault` or :class:`OmniFault`; what only an Omni
+call can suffer is in :mod:`.omni_faults`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from ..audio import AudioFormat, wav_bytes
 from ..protocol.hear.wire import encode, read_object, text_of
 
 if TYPE_CHECKING:
-    from .lines import HearLine, SpeakLine
+    from .lines import HearLine, OmniLine, SpeakLine
+
+    AnyLine = HearLine | OmniLine | SpeakLine
 
 __all__ = [
     "Abort",
@@ -34,6 +37,7 @@ __all__ = [
     "LateFinal",
     "NoCommitAnswer",
     "NoFinal",
+    "OmniFault",
     "Refuse",
     "Say",
     "SlowBody",
@@ -47,7 +51,7 @@ _WAV_HEAD = wav_bytes(b"", AudioFormat(24000))
 
 
 class Fault:
-    """What any fault can do. ``line`` is a HearLine or a SpeakLine."""
+    """What any fault can do. ``line`` is a HearLine, an OmniLine or a SpeakLine."""
 
     after_bytes: int | None = None
     """How many bytes of audio pass before :meth:`strike`; None: it never strikes."""
@@ -76,15 +80,27 @@ class SpeakFault(Fault):
         await line.write(piece)
 
 
-class Healthy(HearFault, SpeakFault):
+class OmniFault(Fault):
+    """A fault of an Omni call."""
+
+    async def caller(self, line: OmniLine, message: bytes) -> bytes | None:
+        """Return what the service gets of a client's message; None: nothing."""
+        return message
+
+    async def agent(self, line: OmniLine, message: bytes) -> None:
+        """Pass a message of the service on to the client."""
+        await line.say(message)
+
+
+class Healthy(HearFault, SpeakFault, OmniFault):
     """No fault: this connection goes well."""
 
 
-# Of both
+# Of all
 
 
 @dataclass(frozen=True)
-class Refuse(HearFault, SpeakFault):
+class Refuse(HearFault, SpeakFault, OmniFault):
     """Answer this instead, to the upgrade or the request. Any status: 200 with HTML is a server of another kind."""
 
     status: int
@@ -97,7 +113,7 @@ class Refuse(HearFault, SpeakFault):
     body: bytes | None = None
     """The body as it is."""
 
-    async def begin(self, line: HearLine | SpeakLine) -> bool:
+    async def begin(self, line: AnyLine) -> bool:
         """Refuse."""
         body = _envelope(self.code) if self.body is None else self.body
         headers = {"content-type": "application/json", "content-length": str(len(body)), **self.headers}
@@ -114,32 +130,32 @@ def _envelope(code: str) -> bytes:
 _MESSAGE = "The test wants it so"
 
 
-class HangUp(HearFault, SpeakFault):
+class HangUp(HearFault, SpeakFault, OmniFault):
     """Accept the connection and drop it without an answer, as a server does that is just ending."""
 
-    async def begin(self, line: HearLine | SpeakLine) -> bool:
+    async def begin(self, line: AnyLine) -> bool:
         """Drop it."""
         line.abort()
         return False
 
 
 @dataclass(frozen=True)
-class Hang(HearFault, SpeakFault):
+class Hang(HearFault, SpeakFault, OmniFault):
     """Accept the connection and never answer."""
 
-    async def begin(self, line: HearLine | SpeakLine) -> bool:
+    async def begin(self, line: AnyLine) -> bool:
         """Wait until the client gives up."""
         await line.gone()
         return False
 
 
 @dataclass(frozen=True)
-class Delay(HearFault, SpeakFault):
+class Delay(HearFault, SpeakFault, OmniFault):
     """Answer so many seconds late: the upgrade, or the head of the reply."""
 
     seconds: float
 
-    async def begin(self, line: HearLine | SpeakLine) -> bool:
+    async def begin(self, line: AnyLine) -> bool:
         """Wait, unless the client gives up before."""
         try:
             async with asyncio.timeout(self.seconds):
@@ -150,54 +166,57 @@ class Delay(HearFault, SpeakFault):
 
 
 @dataclass(frozen=True)
-class Abort(HearFault, SpeakFault):
+class Abort(HearFault, SpeakFault, OmniFault):
     """Drop the TCP connection after so many bytes of audio, as a crashed process does."""
 
     after_bytes: int | None = 0
 
-    async def strike(self, line: HearLine | SpeakLine) -> None:
+    async def strike(self, line: AnyLine) -> None:
         """Drop it."""
         line.abort()
 
 
 @dataclass(frozen=True)
-class Stall(HearFault, SpeakFault):
+class Stall(HearFault, SpeakFault, OmniFault):
     """After so many bytes of audio neither read nor write any more, and keep the connection: a half-open socket."""
 
     after_bytes: int | None = 0
 
-    async def strike(self, line: HearLine | SpeakLine) -> None:
+    async def strike(self, line: AnyLine) -> None:
         """Stop."""
         await line.stall()
 
 
-# Of Hear
+# Of streams
 
 
 @dataclass(frozen=True)
-class Close(HearFault):
+class Close(HearFault, OmniFault):
     """Close the stream with a close frame after so many bytes of audio."""
 
     code: int = 1011
     reason: str = ""
     after_bytes: int | None = 0
 
-    async def strike(self, line: HearLine) -> None:
+    async def strike(self, line: HearLine | OmniLine) -> None:
         """Close it."""
         await line.close(self.code, self.reason)
 
 
 @dataclass(frozen=True)
-class Say(HearFault):
+class Say(HearFault, OmniFault):
     """Send these messages, whatever they are, after so many bytes of audio; then go on."""
 
     messages: tuple[str | bytes, ...]
     after_bytes: int | None = 0
 
-    async def strike(self, line: HearLine) -> None:
+    async def strike(self, line: HearLine | OmniLine) -> None:
         """Say it."""
         for message in self.messages:
             await line.say(message)
+
+
+# Of Hear
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The ASGI layer that puts each Hear stream and each Speak request into the hands of its fault.
+"""The ASGI layer that puts each Hear stream, Omni call and Speak request into the hands of its fault.
 
 Above: :mod:`.server`, which says which fault is next. Below: the local server's application, unchanged.
 """
@@ -10,14 +10,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
 
 from ..protocol.hear.wire import KEY_SUBPROTOCOL, STREAM_PATH, read_object
 from ..redact import MASK
-from .faults import Healthy, HearFault, SpeakFault
-from .lines import HearLine, SpeakLine
-from .records import HearRecord, SpeakRecord
+from .faults import Healthy, HearFault, OmniFault, SpeakFault
+from .lines import HearLine, OmniLine, SpeakLine
+from .records import HearRecord, OmniRecord, SpeakRecord
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Book", "FaultLayer"]
 
+_Fault = TypeVar("_Fault", HearFault, SpeakFault, OmniFault)
+
+Line = HearLine | OmniLine | SpeakLine
+
+_HEAR = f"/v1{STREAM_PATH}"
+_KEYS = ("api_key", "access_token", "token")
+_OMNI = ("/v1/omni", "/v2/omni/chat")
+
 
 @dataclass
 class Book:
@@ -33,9 +41,11 @@ class Book:
 
     hear: deque[HearFault]
     speak: deque[SpeakFault]
+    omni: deque[OmniFault]
     streams: list[HearRecord] = field(default_factory=list[HearRecord])
     requests: list[SpeakRecord] = field(default_factory=list[SpeakRecord])
-    lines: set[HearLine | SpeakLine] = field(default_factory=set[HearLine | SpeakLine])
+    calls: list[OmniRecord] = field(default_factory=list[OmniRecord])
+    lines: set[Line] = field(default_factory=set[Line])
     """What is open now."""
     transport: Transport = lambda client: None
     """Finds the TCP connection of a client."""
@@ -71,7 +81,7 @@ class FaultLayer:
             self._book.lines.discard(line)
             self._book.pulse()
 
-    async def _serve(self, line: HearLine | SpeakLine, scope: Scope) -> None:
+    async def _serve(self, line: Line, scope: Scope) -> None:
         if self._book.away:
             line.abort()
         elif await line.fault.begin(line):
@@ -79,30 +89,35 @@ class FaultLayer:
             return
         await line.gone()
 
-    def _line(self, scope: Scope, receive: Receive, send: Send) -> HearLine | SpeakLine | None:
-        book = self._book
+    def _line(self, scope: Scope, receive: Receive, send: Send) -> Line | None:
+        book, finder = self._book, self._finder(scope)
         match scope["type"], scope.get("path"):
-            case "websocket", path if path == f"/v1{STREAM_PATH}":
-                fault = book.hear.popleft() if book.hear and not book.away else Healthy()
-                book.streams.append(record := _hear_record(scope))
-                return HearLine(receive, send, self._finder(scope), book.pulse, record, fault)
+            case "websocket", path if path == _HEAR:
+                book.streams.append(heard := HearRecord(*_opening(scope)))
+                return HearLine(receive, send, finder, book.pulse, heard, self._next(book.hear))
+            case "websocket", path if path in _OMNI:
+                book.calls.append(called := OmniRecord(*_opening(scope)))
+                return OmniLine(receive, send, finder, book.pulse, called, self._next(book.omni))
             case "http", "/v1/audio/speech":
-                fault = book.speak.popleft() if book.speak and not book.away else Healthy()
-                book.requests.append(record := SpeakRecord(time.monotonic()))
-                reader = _BodyReader(receive, record)
-                return SpeakLine(reader, send, self._finder(scope), book.pulse, record, fault)
+                book.requests.append(asked := SpeakRecord(time.monotonic()))
+                reader = _BodyReader(receive, asked)
+                return SpeakLine(reader, send, finder, book.pulse, asked, self._next(book.speak))
             case _:
                 return None
+
+    def _next(self, faults: deque[_Fault]) -> _Fault | Healthy:
+        return faults.popleft() if faults and not self._book.away else Healthy()
 
     def _finder(self, scope: Scope) -> Callable[[], asyncio.Transport | None]:
         return lambda: self._book.transport(scope["client"])
 
 
-def _hear_record(scope: Scope) -> HearRecord:
+def _opening(scope: Scope) -> tuple[float, dict[str, str], tuple[str, ...]]:
+    """Return when a stream came, its query and its subprotocols, the key hidden."""
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     offered = (MASK if name.startswith(KEY_SUBPROTOCOL) else name for name in scope["subprotocols"])
-    shown = {name: MASK if name == "api_key" else value for name, value in query.items()}
-    return HearRecord(time.monotonic(), shown, tuple(offered))
+    shown = {name: MASK if name in _KEYS else value for name, value in query.items()}
+    return time.monotonic(), shown, tuple(offered)
 
 
 class _BodyReader:

@@ -8,23 +8,27 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .records import HearRecord, SpeakRecord
+from ..protocol.omni.wire import AUDIO, Audio, Control, read_client_message, read_server_message
+from .records import HearRecord, OmniRecord, SpeakRecord, StreamRecord
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Send
 
-    from .faults import HearFault, SpeakFault
+    from .faults import Fault, HearFault, OmniFault, SpeakFault  # noqa: F401 - in quotes below
 
-__all__ = ["HearLine", "SpeakLine"]
+__all__ = ["HearLine", "OmniLine", "SpeakLine"]
+
+_Record = TypeVar("_Record", bound=StreamRecord)
+_Fault = TypeVar("_Fault", bound="Fault")
 
 Pulse = Callable[[], None]
 """Tells the server that a record has changed."""
 
 
 class _Line:
-    """What both kinds have in common. ``transport`` finds the client's TCP connection."""
+    """What all kinds have in common. ``transport`` finds the client's TCP connection."""
 
     def __init__(
         self, receive: Receive, send: Send, transport: Callable[[], asyncio.Transport | None], pulse: Pulse
@@ -56,8 +60,8 @@ class _Line:
         return self._kept.popleft() if self._kept else await self._receive()
 
 
-class HearLine(_Line):
-    """A Hear stream."""
+class _StreamLine(_Line, Generic[_Record, _Fault]):
+    """A WebSocket."""
 
     def __init__(
         self,
@@ -65,8 +69,8 @@ class HearLine(_Line):
         send: Send,
         transport: Callable[[], asyncio.Transport | None],
         pulse: Pulse,
-        record: HearRecord,
-        fault: HearFault,
+        record: _Record,
+        fault: _Fault,
     ) -> None:
         super().__init__(receive, send, transport, pulse)
         self.record = record
@@ -82,10 +86,9 @@ class HearLine(_Line):
 
     async def say(self, message: str | bytes) -> None:
         """Send one message to the client."""
-        if self._stalled:
+        if self._stalled or self._ended.is_set():
             return
-        if isinstance(message, str):
-            self.record.told.append(message)
+        self._note_told(message)
         await self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
         self._pulse()
 
@@ -104,21 +107,21 @@ class HearLine(_Line):
 
     async def receive(self) -> Message:
         """Return the client's next message, once the fault has seen it."""
-        if self._stalled:
-            await self._ended.wait()
-        if self._ended.is_set():
-            return {"type": "websocket.disconnect", "code": 1006}
-        message = await self._next()
-        self._note(message)
-        await self._strike()
-        return message
+        while True:
+            if self._stalled:
+                await self._ended.wait()
+            if self._ended.is_set():
+                return {"type": "websocket.disconnect", "code": 1006}
+            message = await self._heard(await self._next())
+            await self._strike()
+            if message is not None:
+                return message
 
     async def send(self, message: Message) -> None:
         """Hand the server's message to the fault, which passes it on as it likes."""
         if self._ended.is_set():
             raise OSError("the connection is gone")
-        if message["type"] == "websocket.send" and message.get("text") is not None:
-            await self.fault.tell(self, message["text"])
+        if message["type"] == "websocket.send" and await self._tell(message):
             return
         await self._send(message)
         if message["type"] == "websocket.accept":
@@ -126,19 +129,113 @@ class HearLine(_Line):
             self._pulse()
             await self._strike()
 
-    def _note(self, message: Message) -> None:
+    async def _heard(self, message: Message) -> Message | None:
+        """Note a message of the client; return what the application gets of it."""
         if message["type"] == "websocket.disconnect":
             self._ended.set()
-        self.record.audio += message.get("bytes") or b""
-        if message.get("text") is not None:
-            self.record.texts.append(message["text"])
         self._pulse()
+        return message
+
+    async def _tell(self, message: Message) -> bool:
+        """Give a message to the fault; False where it is none for faults."""
+        raise NotImplementedError
+
+    def _note_told(self, message: str | bytes) -> None:
+        raise NotImplementedError
 
     async def _strike(self) -> None:
         due = self.fault.after_bytes
         if due is not None and not self._struck and len(self.record.audio) >= due and self.record.accepted:
             self._struck = True
             await self.fault.strike(self)
+
+
+class HearLine(_StreamLine[HearRecord, "HearFault"]):
+    """A Hear stream."""
+
+    async def _heard(self, message: Message) -> Message | None:
+        self.record.audio += message.get("bytes") or b""
+        if message.get("text") is not None:
+            self.record.texts.append(message["text"])
+        return await super()._heard(message)
+
+    async def _tell(self, message: Message) -> bool:
+        if message.get("text") is None:
+            return False
+        await self.fault.tell(self, message["text"])
+        return True
+
+    def _note_told(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self.record.told.append(message)
+
+
+class OmniLine(_StreamLine[OmniRecord, "OmniFault"]):
+    """An Omni call. What is put off goes with the first message of the client when it is time: callers never pause."""
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        transport: Callable[[], asyncio.Transport | None],
+        pulse: Pulse,
+        record: OmniRecord,
+        fault: OmniFault,
+    ) -> None:
+        super().__init__(receive, send, transport, pulse, record, fault)
+        self._to_client: deque[tuple[float, bytes]] = deque()
+        self._to_application: deque[tuple[float, bytes]] = deque()
+
+    # for faults
+
+    def say_later(self, seconds: float, message: bytes) -> None:
+        """Send a message to the client when so much time has passed."""
+        self._to_client.append((_now() + seconds, message))
+
+    def hear_later(self, seconds: float, message: bytes) -> None:
+        """Have the application get a message of the client when so much time has passed."""
+        self._to_application.append((_now() + seconds, message))
+
+    # for the application
+
+    async def receive(self) -> Message:
+        """Return what was put off, or the client's next message once the fault has seen it."""
+        while self._to_client and self._to_client[0][0] <= _now():
+            await self.say(self._to_client.popleft()[1])
+        if self._to_application and self._to_application[0][0] <= _now() and not self._ended.is_set():
+            return {"type": "websocket.receive", "bytes": self._to_application.popleft()[1]}
+        return await super().receive()
+
+    async def _heard(self, message: Message) -> Message | None:
+        body: bytes | None = message.get("bytes")
+        if body is None:
+            return await super()._heard(message)
+        self._note_said(body)
+        self._pulse()
+        heard = await self.fault.caller(self, body)
+        return None if heard is None else {"type": "websocket.receive", "bytes": heard}
+
+    def _note_said(self, body: bytes) -> None:
+        match read_client_message(body):
+            case Audio(pcm):
+                self.record.audio += pcm
+            case Control(fields):
+                self.record.controls.append(fields)
+            case _:
+                pass
+
+    async def _tell(self, message: Message) -> bool:
+        if message.get("bytes") is None:
+            return False
+        await self.fault.agent(self, message["bytes"])
+        return True
+
+    def _note_told(self, message: str | bytes) -> None:
+        match read_server_message(message):
+            case Control(fields):
+                self.record.events.append(fields)
+            case _:
+                self.record.pieces += message[:1] == bytes((AUDIO,))
 
 
 class SpeakLine(_Line):
@@ -207,3 +304,7 @@ class SpeakLine(_Line):
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -17,11 +17,12 @@ from ..options import Endpoint
 from ..server.serving import bind, running
 from ..server.settings import Settings
 from .engines import coded_engines
-from .faults import HearFault, SpeakFault
+from .faults import HearFault, OmniFault, SpeakFault
 from .layer import Book, FaultLayer
-from .records import HearRecord, SpeakRecord
+from .records import HearRecord, OmniRecord, SpeakRecord
 
 if TYPE_CHECKING:
+    from ..server.brain import Brain
     from ..server.engines.load import Engines
 
 __all__ = ["FaultyServer"]
@@ -30,9 +31,10 @@ __all__ = ["FaultyServer"]
 class FaultyServer:
     """A PyAI server on a free port of this machine, for the length of an ``async with`` block.
 
-    ``hear`` are the faults of the next Hear streams, first to last; ``speak`` those of the next Speak requests; then
-    all goes well. Without ``engines`` test engines are used, which understand :func:`~.coded.coded_speech` only;
-    engines that are given (``await load_engines()``) stay open. Belongs to one event loop.
+    ``hear`` are the faults of the next Hear streams, first to last; ``speak`` those of the next Speak requests;
+    ``omni`` those of the next Omni calls; then all goes well. Without ``engines`` test engines are used, which
+    understand :func:`~.coded.coded_speech` only; engines that are given (``await load_engines()``) stay open.
+    ``brain`` thinks for Omni (a ``ScriptedBrain``, say); without it the offline one does. Belongs to one event loop.
     """
 
     def __init__(
@@ -40,11 +42,14 @@ class FaultyServer:
         *,
         hear: Iterable[HearFault] = (),
         speak: Iterable[SpeakFault] = (),
+        omni: Iterable[OmniFault] = (),
         engines: Engines | None = None,
+        brain: Brain | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self._book = Book(deque(hear), deque(speak))
+        self._book = Book(deque(hear), deque(speak), deque(omni))
         self._given = engines
+        self._brain = brain
         self._settings = settings or Settings()
         self._life = AsyncExitStack()
         self._run = AsyncExitStack()
@@ -63,6 +68,11 @@ class FaultyServer:
         return self._book.speak
 
     @property
+    def omni(self) -> deque[OmniFault]:
+        """The faults of the Omni calls to come."""
+        return self._book.omni
+
+    @property
     def streams(self) -> list[HearRecord]:
         """Every attempt to open a Hear stream, first to last."""
         return self._book.streams
@@ -71,6 +81,11 @@ class FaultyServer:
     def requests(self) -> list[SpeakRecord]:
         """Every Speak request, first to last."""
         return self._book.requests
+
+    @property
+    def calls(self) -> list[OmniRecord]:
+        """Every attempt to open an Omni call, first to last."""
+        return self._book.calls
 
     @property
     def base_url(self) -> str:
@@ -105,7 +120,7 @@ class FaultyServer:
         listening = bind(port=self._port)
         layer = Middleware(FaultLayer, book=self._book)
         server = await self._run.enter_async_context(
-            running(self._engines, self._settings, listening=listening, middleware=[layer])
+            running(self._engines, self._settings, listening=listening, middleware=[layer], brain=self._brain)
         )
         self._port = int(listening.getsockname()[1])
         self._key = server.api_key
