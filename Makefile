@@ -2,6 +2,8 @@
 .PHONY: help setup demo serve test orders lint bench format constraints clean
 
 COUNT ?= 8
+# Many tests wait in real time for speech: more of them than cores can run at once.
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -30,7 +32,7 @@ serve: setup ## run the local PyAI server
 
 test: setup ## every test, with the coverage that must hold
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile --cov --cov-report=
 	@$(BIN)/coverage report --format=total | sed 's/^/coverage of all lines and branches, percent: /'
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='*/pyai_voice/protocol/*,*/pyai_voice/events.py,*/pyai_voice/errors.py,*/pyai_voice/backoff.py,*/pyai_voice/journal.py'
