@@ -21,7 +21,7 @@ AGENT = OmniOptions(
     persona="You call customers of a coffee bar to tell them that their order is ready. One short sentence at a time.",
     greeting="Hello! This is the coffee bar. Your order is ready.",
 )
-MESSAGE = "This is the coffee bar. Your order is ready, and we are open until six. Goodbye."
+MESSAGE = "This is the coffee bar. Your order is ready. Goodbye."
 
 
 def build(control: CallControl) -> Starlette:

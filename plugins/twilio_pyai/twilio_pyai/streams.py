@@ -70,9 +70,7 @@ class MediaStreams:
         try:
             with self._places.take():
                 self._access.check(line.websocket)
-                outcome = await self._serve(line)
-                await line.end()
-            return outcome, True
+                return await self._serve(line), True
         except Refusal as error:
             refusal = error
         except ServiceError as error:
@@ -89,7 +87,10 @@ class MediaStreams:
         async with AsyncExitStack() as held:
             stream = await held.enter_async_context(self._omni(started))
             amd = await held.enter_async_context(self._amd()) if means.options.amd else None
-            return await Call(line, started, stream, amd, means.client, means.control, means.options).run()
+            call = Call(line, started, stream, amd, means.client, means.control, means.options)
+            outcome = await call.run()
+            await line.end()  # before Omni's goodbye, for which nobody on the telephone should wait
+            return outcome
 
     def _omni(self, started: Started) -> OmniStream:
         means = self._means

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twilio_pyai.playout import Clear, Mark, Piece, Playout
@@ -67,6 +67,7 @@ class Line:
 pieces = st.lists(st.binary(min_size=1, max_size=2000), max_size=20)
 
 
+@settings(max_examples=60)
 @given(pieces, st.lists(st.integers(0, 30), min_size=20, max_size=20), st.booleans())
 def test_everything_is_said_once_in_order_and_never_far_ahead(
     said: list[bytes], waits: list[int], echoes: bool
@@ -87,6 +88,7 @@ def test_everything_is_said_once_in_order_and_never_far_ahead(
     assert line.most <= 12
 
 
+@settings(max_examples=60)
 @given(pieces, pieces, st.integers(0, 100))
 def test_after_a_clear_there_is_nothing_of_what_was_before(old: list[bytes], new: list[bytes], slots: int) -> None:
     line = Line(Playout())

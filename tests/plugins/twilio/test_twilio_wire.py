@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyai_voice import g711
@@ -47,11 +47,13 @@ def test_nonsense_is_nonsense(message: str | bytes) -> None:
     assert read(message) == Nonsense()
 
 
+@settings(max_examples=60)
 @given(st.one_of(st.text(), st.binary(), st.recursive(st.none() | st.text(), st.lists).map(json.dumps)))
 def test_nothing_makes_the_reader_raise(message: str | bytes) -> None:
     read(message)
 
 
+@settings(max_examples=60)
 @given(
     st.sampled_from(["media", "start", "dtmf", "mark", "stop", "connected"]),
     st.recursive(
