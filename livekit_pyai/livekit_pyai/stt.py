@@ -42,7 +42,7 @@ class STT(stt.STT[Literal["grounding"]]):
     options of each stream count. ``http_session`` is accepted and not used: the core has its own connections.
 
     A provider without a stream (``client=Client(Endpoint.audiopod())``) only has ``recognize``: an AgentSession with a
-    VAD makes a stream of it, utterance by utterance.
+    VAD makes a stream of it, utterance by utterance, and LiveKit ends the turns.
 
     Event ``grounding``: a :class:`pyai_voice.events.Grounding`, whenever the passages of an utterance come or change.
     """
@@ -60,12 +60,11 @@ class STT(stt.STT[Literal["grounding"]]):
         insecure: bool = False,
         **settings: Unpack[HearSettings],
     ) -> None:
-        self._options = HearOptions(
-            sample_rate=sample_rate, turns=turn_policy(turns), **hear_settings(settings, CueOptions())
-        )
         self._client = client_of(client, api_key, base_url, insecure)
         service = self._client.endpoint.provider
         streaming = "hear_stream" in service.features
+        policy = turn_policy(turns if streaming else "framework")
+        self._options = HearOptions(sample_rate=sample_rate, turns=policy, **hear_settings(settings, CueOptions()))
         super().__init__(
             capabilities=stt.STTCapabilities(
                 streaming=streaming,

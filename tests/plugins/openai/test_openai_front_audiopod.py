@@ -98,6 +98,7 @@ async def test_livekit_speaks_and_recognises_with_it() -> None:
             heard = await ears.recognize(rtc.AudioFrame(pcm, 16000, 1, len(pcm) // 2))
             assert heard.alternatives[0].text == HEARD
             assert (ears.capabilities.streaming, ears.capabilities.keyterms) == (False, False)
+            assert ears.turns.authority == "framework"
             assert (ears.provider, voice.provider) == ("AudioPod", "AudioPod")
             with pytest.raises(UnsupportedError, match="hear_stream"):
                 ears.stream()

@@ -217,13 +217,15 @@ async def test_a_body_over_the_limit_is_413_and_no_request(log: Lines) -> None:
 
 
 async def test_an_upload_that_does_not_go_on_is_given_up() -> None:
-    async def slow() -> Any:
-        yield b"{"
-        await asyncio.sleep(30)
-
-    async with house(FrontOptions(stall=0.2)) as there:
-        response = await there.http.post("audio/speech", content=slow())
-    assert response.status_code == 408
+    head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: front\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 99\r\n\r\n"
+    async with house(FrontOptions(stall=0.2)) as there, asyncio.timeout(20):
+        url = httpx.URL(there.url)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(head.encode() + b"{")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 async def test_another_path_or_method_is_openais_error_as_well() -> None:
@@ -328,6 +330,28 @@ async def test_the_service_stops_at_once_when_the_client_hangs_up(log: Lines) ->
         await asyncio.wait([asking])
         await there.pyai.until(lambda: not there.pyai.requests[1].open)
     assert [line[:10] for line in log.lines] == ["speech 499", "speech 499"]
+
+
+async def test_a_recording_is_given_up_at_once_when_the_client_hangs_up(log: Lines) -> None:
+    came, gone = asyncio.Event(), asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            came.set()
+        gone.set()
+        writer.close()
+
+    server = await asyncio.start_server(never_answer, "127.0.0.1")
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, aclosing(Client(Endpoint.from_env("a_key_of_the_service", address))) as client:
+        async with front(OwnKey(client, KEY)) as url, openai_client(url) as openai_, asyncio.timeout(20):
+            ask = openai_.audio.transcriptions.create(file=("a.wav", WAV), model="whisper-1")
+            asking = asyncio.create_task(ask)
+            await came.wait()
+            asking.cancel()
+            await asyncio.wait([asking])
+            await gone.wait()
+    assert log.lines == ["transcription 499"]
 
 
 async def test_no_log_of_any_library_holds_a_key() -> None:
