@@ -14,14 +14,16 @@ __all__ = ["MASK", "SecretFilter", "clean", "forget", "register"]
 
 MASK = "[key hidden]"
 
+_SHORTEST = 6
+"""Characters; something shorter is no secret, and taking it out would spoil every word that has it."""
 _secrets: set[str] = set()
 _headers = re.compile(r"(?i)(authorization|x-api-key|sec-websocket-protocol)(['\"]?\s*[:,=]\s*b?['\"]?)[^'\"\r\n]*")
 _shapes = re.compile(r"(?i)\b(?:pyai_(?:live|test)|ap)_[A-Za-z0-9_.~-]{6,}")
 
 
 def register(secret: str) -> None:
-    """Remember a secret so that :func:`clean` removes it wherever it turns up."""
-    if secret:
+    """Remember a secret so that :func:`clean` removes it wherever it turns up; one of a few letters is none."""
+    if len(secret) >= _SHORTEST:
         _secrets.add(secret)
 
 

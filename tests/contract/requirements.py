@@ -411,7 +411,10 @@ REQUIREMENTS = (
     Requirement(
         "O-02",
         "A configure, a digit, a delta, audio and a flush are the golden bytes.",
-        ("core/test_omni_wire.py::test_messages_are_written_byte_by_byte_as_the_golden_ones",),
+        (
+            "core/test_omni_wire.py::test_messages_are_written_byte_by_byte_as_the_golden_ones",
+            "core/test_omni_frames.py::test_the_golden_frames_are_read_and_written_alike_in_both_languages",
+        ),
     ),
     Requirement(
         "O-03",
