@@ -51,12 +51,19 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int, stt_model: Path | None, console: Console) -> None:
-    from ..server.brain.choose import choose_brain
-    from ..server.engines.load import load_engines
-    from ..server.serving import bind, on_signal, running
+    from ..server.claim import claimed
     from ..server.settings import prepare_folder
 
     prepare_folder(settings.data)
+    with claimed(settings.data):
+        await _serve_alone(settings, host, port, stt_model, console)
+
+
+async def _serve_alone(settings: Settings, host: str, port: int, stt_model: Path | None, console: Console) -> None:
+    from ..server.brain.choose import choose_brain
+    from ..server.engines.load import load_engines
+    from ..server.serving import bind, on_signal, running
+
     brain = choose_brain(os.environ)
     listening = bind(host, port)
     engines = await load_engines(lambda what: console.print(f"loading {what}"), speech_model=stt_model)
