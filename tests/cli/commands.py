@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from dataclasses import dataclass
@@ -69,7 +70,12 @@ class Shell:
         wanted = {**os.environ, **self.environment()} | ({"PATH": str(path), "PYTHONPATH": str(path)} if path else {})
         environment = {name: value for name, value in wanted.items() if value is not None}
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pyai_voice.cli", *arguments, stdin=stdin, stdout=PIPE, stderr=PIPE, env=environment
+            *(sys.executable, "-m", "pyai_voice.cli", *arguments),
+            stdin=stdin,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=environment,
+            preexec_fn=_hear_interrupts,
         )
 
     def _checked(self, done: Done, status: int) -> Done:
@@ -82,3 +88,8 @@ class Shell:
 def recording(seconds: float) -> bytes:
     """Return a WAV in which the local server of these tests hears a word for each 0.2 s."""
     return wav_bytes(tone(seconds), AudioFormat(RATE))
+
+
+def _hear_interrupts() -> None:
+    """Where the tests run in a shell's background, they and their children would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -210,3 +210,7 @@ def test_a_control_message_comes_back_as_it_went(fields: dict[str, Any]) -> None
 @given(st.text())
 def test_half_a_surrogate_pair_does_no_harm(text: str) -> None:
     assert isinstance(read_client_message(control_message({"type": text})), Control)
+
+
+def test_a_number_that_json_does_not_have_makes_no_message() -> None:
+    assert isinstance(read_client_message(b'\x03{"type": "dtmf", "digits": NaN}'), Malformed)

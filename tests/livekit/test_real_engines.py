@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 
 import jiwer
@@ -17,7 +17,7 @@ from livekit.agents.stt import RecognizeStream, SpeechEvent
 from livekit_pyai import STT, TTS, turn_handling
 from livekit_pyai.realtime import RealtimeModel
 from pyai_voice.audio import read_wav
-from pyai_voice.server.brain.scripted import ScriptedBrain
+from pyai_voice.server.brain import Prompt, Thought
 from pyai_voice.server.brain.scripted import call as tool_call
 from pyai_voice.server.engines.load import Engines, load_engines
 from pyai_voice.server.serving import Running, running
@@ -166,7 +166,27 @@ STORY = (
     "Thank you, that is order number one. While you wait, let me tell you how coffee came into this town. "
     "It was a cold winter, and nobody had ever heard of it. Then a ship came up the river, and in it were forty sacks."
 )
-BRAIN = ("What size would you like?", [tool_call("place_order", order="a large latte")], STORY, "All right.")
+
+
+class Rules:
+    """Answers what was said last, however often it is asked: a thought that came too early may be dropped."""
+
+    name = "rules"
+
+    async def think(self, prompt: Prompt) -> AsyncGenerator[Thought]:
+        last = prompt.messages[-1]
+        said = last.text.lower()
+        if last.role == "tool":
+            yield STORY
+        elif "stop" in said:
+            yield "All right."
+        elif "large" in said:
+            yield tool_call("place_order", order="a large latte")
+        else:
+            yield "What size would you like?"
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 async def test_the_omni_example_takes_an_order_places_it_and_stops_when_it_is_interrupted(
@@ -174,7 +194,7 @@ async def test_the_omni_example_takes_an_order_places_it_and_stops_when_it_is_in
 ):
     from examples.livekit_omni_agent import Barista, build
 
-    async with running(engines, brain=ScriptedBrain(BRAIN)) as server:
+    async with running(engines, brain=Rules()) as server:
         monkeypatch.setenv("PYAI_API_KEY", server.api_key)
         monkeypatch.setenv("PYAI_BASE_URL", server.base_url)
         latte, large, stop = [
