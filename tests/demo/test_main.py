@@ -96,6 +96,25 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals, capsys: pytest.Capture
     assert "stopped" in capsys.readouterr().out
 
 
+def test_ctrl_c_while_it_is_still_being_imported_is_no_traceback() -> None:
+    program = """
+import runpy, sys
+
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "demo.main":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+runpy.run_module("demo", run_name="__main__")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (130, "", 1)
+    assert "stopped" in ended.stderr
+
+
 async def test_an_address_without_a_key_is_refused_before_anything_is_started(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
