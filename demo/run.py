@@ -57,20 +57,16 @@ async def scene(screen: Screen) -> None:
 
 
 async def _calls(caller: Caller, screen: Screen) -> dict[str, Call]:
-    """Let the caller talk to the bots, to those of both frameworks at once."""
-    calls: dict[str, Call] = {}
-    for realtime in (False, True):
-        names = [name for name, bot in BOTS.items() if bot.realtime is realtime]
-        screen.title(f"{' and '.join(names)}: calls from {caller.name}")
-        for name, call in zip(names, await together(*(converse(name, caller, screen) for name in names)), strict=True):
-            calls[name] = call
-    return calls
+    """Let the caller talk to all bots at once."""
+    screen.title(f"{len(BOTS)} calls at once from {caller.name}")
+    calls = await together(*(converse(name, caller, screen) for name in BOTS))
+    return dict(zip(BOTS, calls, strict=True))
 
 
 async def converse(name: str, caller: Caller, screen: Screen) -> Call:
     """Let a caller say all lines to one bot; return the call. The second answer of Omni is interrupted."""
     bot = BOTS[name]
-    call = Call(screen.narrator(name.split()[-1].lower()))
+    call = Call(screen.narrator(name))
     async with bot.connect(call):
         await call.greeting()
         for number, line in enumerate(caller.lines, start=1):

@@ -43,7 +43,7 @@ class Screen:
                 return
             self._status.stop()
             color = "yellow" if who == "caller" else "cyan"
-            self._console.print(f"[dim]{bot:>8}[/] [{color}]{who:>6}[/] {escape(text)}")
+            self._console.print(f"[dim]{bot:>15}[/] [{color}]{who:>6}[/] {escape(text)}")
 
         return narrate
 
