@@ -13,7 +13,8 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
@@ -35,6 +36,8 @@ _PATIENCE = 8.0
 """Seconds in which an answer has to come."""
 _INTO = 0.7
 """Seconds of a reply after which the caller interrupts it."""
+_BREATH = 0.3
+"""Seconds of silence between an answer and what the caller says next."""
 _HOPS = {
     "decided": "end of the turn decided",
     "word": "first word of the brain",
@@ -81,23 +84,17 @@ class Caller:
     async def turns(self, lines: Iterable[Line]) -> list[Turn]:
         """Say each line after the answer to the one before."""
         done: list[Turn] = []
-        async with self._stream:
-            reader = asyncio.create_task(self._read())
-            await self._ready.wait()
+        async with self._connected():
             for line in lines:
                 await self._say(line)
                 done.append(self._turn)
-                await _within(self._turn.replied, _PATIENCE)
-                await asyncio.sleep(0.3)
-        await reader
+                await self._hear_out()
         return done
 
     async def interruptions(self, questions: Iterable[Line], words: Iterable[Line]) -> list[Turn]:
         """Ask something, and speak into the answer."""
         done: list[Turn] = []
-        async with self._stream:
-            reader = asyncio.create_task(self._read())
-            await self._ready.wait()
+        async with self._connected():
             for question, interruption in zip(questions, words, strict=False):
                 await self._say(question)
                 if not await _within(self._turn.answered, _PATIENCE):
@@ -105,13 +102,23 @@ class Caller:
                 await asyncio.sleep(_INTO)
                 if self._turn.replied.is_set():
                     continue
-                open_reply = self._open
-                await self._say(interruption, open_reply)
+                await self._say(interruption, self._open)
                 done.append(self._turn)
-                await _within(self._turn.replied, _PATIENCE)
-                await asyncio.sleep(0.3)
-        await reader
+                await self._hear_out()
         return done
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[None]:
+        async with self._stream:
+            reader = asyncio.create_task(self._read())
+            async with asyncio.timeout(_PATIENCE):
+                await self._ready.wait()
+            yield
+        await reader
+
+    async def _hear_out(self) -> None:
+        await _within(self._turn.replied, _PATIENCE)
+        await asyncio.sleep(_BREATH)
 
     async def _say(self, line: Line, interrupted: str = "") -> None:
         """Speak in real time: a frame goes out when it is complete."""
