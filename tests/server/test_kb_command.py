@@ -151,7 +151,7 @@ def test_nothing_found_is_said(data: Path, handbook: Path) -> None:
         (("add", "--data", "{file}", "{file}"), "Cannot use"),
         (("add", "--data", "{none}", "{folder}"), "There is no document in"),
         (("add", "--data", "{none}", "{folder}/*.md"), "There is no document in"),
-        (("list", "--store", "{file}"), "not a knowledge store"),
+        (("list", "--store", "{file}"), "file is damaged, or was not made by this program"),
         (("serve", "--data", "{folder}"), "KB_TOKEN"),
     ],
 )

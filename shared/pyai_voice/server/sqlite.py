@@ -13,16 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from ..errors import ServiceError, service_error
+from ..errors import ServiceError
+from .store_faults import THE_STORE, corrupt, full, locked, unavailable
 
-__all__ = ["Layout", "attempt", "open_file", "open_memory", "statements", "transaction"]
+__all__ = ["Layout", "attempt", "open_file", "open_memory", "transaction"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _BUSY_MS = 2000
 """How long a writer waits for another process."""
-_RETRY_AFTER = 1.0
+_REFUSALS: dict[int, Callable[[str], ServiceError]] = {
+    sqlite3.SQLITE_BUSY: locked,
+    sqlite3.SQLITE_LOCKED: locked,
+    sqlite3.SQLITE_FULL: full,
+    sqlite3.SQLITE_CORRUPT: corrupt,
+    sqlite3.SQLITE_NOTADB: corrupt,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,41 +41,9 @@ class Layout:
     version: int
     """Of the tables; another one is refused."""
     script: str
-    """Makes the tables."""
-
-
-def _locked() -> ServiceError:
-    return service_error(
-        "Another program has locked the store; nothing was changed",
-        code="store_locked",
-        status=503,
-        retry_after=_RETRY_AFTER,
-    )
-
-
-def _full() -> ServiceError:
-    return service_error("The disk of the store is full; nothing was changed", code="store_full", status=507)
-
-
-def _corrupt() -> ServiceError:
-    return service_error(
-        "The store is damaged, or is none of ours: restore it from a copy, or remove it to start anew",
-        code="store_corrupt",
-        status=500,
-    )
-
-
-def _unavailable(reason: str) -> ServiceError:
-    return service_error(f"The store cannot be used: {reason}", code="store_unavailable", status=503)
-
-
-_REFUSALS: dict[int, Callable[[], ServiceError]] = {
-    sqlite3.SQLITE_BUSY: _locked,
-    sqlite3.SQLITE_LOCKED: _locked,
-    sqlite3.SQLITE_FULL: _full,
-    sqlite3.SQLITE_CORRUPT: _corrupt,
-    sqlite3.SQLITE_NOTADB: _corrupt,
-}
+    """Makes the tables, and what is in them from the beginning."""
+    fits: Callable[[sqlite3.Connection], bool] = lambda _: True
+    """Whether what is in tables of this version is what this program uses."""
 
 
 def attempt(work: Callable[Parameters, Result], *arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
@@ -76,79 +51,79 @@ def attempt(work: Callable[Parameters, Result], *arguments: Parameters.args, **n
     try:
         return work(*arguments, **named)
     except sqlite3.Error as error:
-        refusal = _refusal(error)
+        refusal = _refusal(error, THE_STORE)
     raise refusal
 
 
-def _refusal(error: sqlite3.Error) -> ServiceError:
+def _refusal(error: sqlite3.Error, store: str) -> ServiceError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _REFUSALS:
-        return _REFUSALS[code]()
-    return _unavailable(str(error))  # SQLite's words: no data, no path
+        return _REFUSALS[code](store)
+    return unavailable(str(error), store)  # SQLite's words: no data, no path
 
 
-def open_file(path: Path, layout: Layout) -> sqlite3.Connection:
-    """Open a file, and make it and its tables where they are not there; readable by its owner only.
+def open_file(path: Path, layout: Layout, *, durable: bool = True) -> sqlite3.Connection:
+    """Open a file, and make it and its tables where they are not there; a new one is readable by its owner only.
 
-    The connection may be used by one thread after the other. Raises ServerError, also for a file that is not ours.
+    The connection may be used by one thread after the other. Without ``durable`` no step waits for the disk. Raises
+    ServerError, with the name of the file, also for a file that is not ours.
     """
-    _make(path)
-    return _opened(str(path), layout)
+    store = f"The store {path.name}"
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        return _opened(str(path), layout, store, durable)
+    except sqlite3.Error as error:
+        refusal = _refusal(error, store)
+    except OSError as error:
+        refusal = unavailable(error.strerror or type(error).__name__, store)
+    raise refusal
 
 
 def open_memory(layout: Layout) -> sqlite3.Connection:
     """Make the tables in memory."""
-    return _opened(":memory:", layout)
+    return _opened(":memory:", layout, "The memory", durable=True)
 
 
-def _opened(where: str, layout: Layout) -> sqlite3.Connection:
-    connection = attempt(sqlite3.connect, where, isolation_level=None, check_same_thread=False)
+def _opened(where: str, layout: Layout, store: str, durable: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
     try:
-        attempt(_set_up, connection, layout)
-    except ServiceError:
+        _set_up(connection, layout, store, durable)
+    except (sqlite3.Error, ServiceError):
         connection.close()
         raise
     return connection
 
 
-def _make(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        return
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-    raise _unavailable(reason)
-
-
-def _set_up(connection: sqlite3.Connection, layout: Layout) -> None:
+def _set_up(connection: sqlite3.Connection, layout: Layout, store: str, durable: bool) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-    _is_empty(connection, layout)  # before anything is changed in somebody else's file
-    connection.execute("PRAGMA synchronous = FULL")
+    empty = _is_empty(connection, layout, store)  # before anything is changed in somebody else's file
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
-    with transaction(connection):
-        if _is_empty(connection, layout):
-            _create(connection, layout)
-    if connection.execute("PRAGMA user_version").fetchone()[0] != layout.version:
-        raise _unavailable("it was made by another version of this program; start with an empty folder")
+    if empty:
+        with transaction(connection):
+            if _is_empty(connection, layout, store):  # nobody else has filled it in between
+                _create(connection, layout)
+    if connection.execute("PRAGMA user_version").fetchone()[0] != layout.version or not layout.fits(connection):
+        raise unavailable("it was made by another version of this program; start with a new one", store)
 
 
-def _is_empty(connection: sqlite3.Connection, layout: Layout) -> bool:
+def _is_empty(connection: sqlite3.Connection, layout: Layout, store: str) -> bool:
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
         return True
     if connection.execute("PRAGMA application_id").fetchone()[0] != layout.application:
-        raise _corrupt()
+        raise corrupt(store)
     return False
 
 
 def _create(connection: sqlite3.Connection, layout: Layout) -> None:
-    for statement in statements(layout.script):
+    for statement in _statements(layout.script):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {layout.application}")
     connection.execute(f"PRAGMA user_version = {layout.version}")
 
 
-def statements(script: str) -> Generator[str]:
+def _statements(script: str) -> Generator[str]:
     """Cut a script into statements; ``executescript`` would end the transaction."""
     statement = ""
     for line in script.splitlines():

@@ -7,8 +7,8 @@ from typing import Any, LiteralString, Self
 
 from pgvector import HalfVector
 
+from ..store_faults import not_found
 from . import Chunk, Hit, KnowledgeBase, Query, StoredDocument, Vectors
-from .faults import not_found
 from .postgres_pool import Connection, Pool, open_pool, use
 from .postgres_search import search
 from .records import new_id, now_ms

@@ -19,8 +19,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ...errors import ConfigurationError, ServiceError
 from ...redact import register
+from ..store_faults import full, locked, unavailable
 from .embedding import DIMENSION, MODEL
-from .faults import full, locked, unavailable
 
 __all__ = ["Connection", "Pool", "open_pool", "use"]
 
@@ -118,7 +118,7 @@ async def _set_up(pool: Pool, address: str) -> None:
         await connection.execute(_TABLES.encode())
         rows = await (await connection.execute("SELECT name, value FROM pyai_voice.meta")).fetchall()
     if dict(rows) != {"layout": str(_LAYOUT), "model": MODEL}:
-        raise unavailable("it was made by another version of this program; add the documents to a new one")
+        raise unavailable("it was made by another version of this program; start with a new one")
     await pool.open(wait=True, timeout=_PATIENCE)
 
 

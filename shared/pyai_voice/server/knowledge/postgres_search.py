@@ -11,8 +11,8 @@ from typing import Any, LiteralString
 
 from pgvector import HalfVector
 
+from ..store_faults import not_found
 from . import Hit, Query
-from .faults import not_found
 from .fusion import CANDIDATES, best_first, fuse, relevance
 from .postgres_pool import Connection
 from .words import plain

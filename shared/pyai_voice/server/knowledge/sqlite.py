@@ -13,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ParamSpec, Self, TypeVar
 
+from ..sqlite import attempt
 from . import Chunk, Hit, KnowledgeBase, Query, StoredDocument, Vectors
-from .sqlite_file import attempt, connect, prepare
+from .sqlite_file import connect
 from .sqlite_search import SqliteSearch
 from .sqlite_tables import SqliteTables
 
@@ -59,7 +60,7 @@ class SqliteStore:
     @classmethod
     def _open(cls, path: Path, *, durable: bool = True) -> Self:
         path = path / _FILE if path.is_dir() else path
-        return cls(prepare(path, durable=durable), connect(path, durable=durable))
+        return cls(connect(path, durable=durable), connect(path, durable=durable))
 
     async def aclose(self) -> None:
         """Finish what is being written, and close."""

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..sqlite import transaction
+from ..store_faults import not_found
 from . import Hit, Query, Vectors
 from .embedding import DIMENSION
-from .faults import not_found
 from .fusion import CANDIDATES, best_first, fuse, relevance
-from .sqlite_file import base_word, transaction
+from .sqlite_file import base_word
 from .words import telling_words
 
 __all__ = ["SqliteSearch"]

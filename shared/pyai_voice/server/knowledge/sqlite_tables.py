@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from ..sqlite import transaction
+from ..store_faults import not_found
 from . import Chunk, KnowledgeBase, StoredDocument, Vectors
-from .faults import not_found
 from .records import new_id, now_ms
-from .sqlite_file import base_word, transaction
+from .sqlite_file import base_word
 
 __all__ = ["SqliteTables"]
 
