@@ -41,7 +41,7 @@ class OmniAgent(Connection[OmniStream], OmniOutput):
     def __init__(self, *, settings: PyAIOmniSettings, tools: list[Any], fixed: dict[str, Any], **kwargs: Any) -> None:
         self._fixed = fixed
         self._told: tuple[str, ...] = ()
-        self._said = ""
+        self._said: tuple[str, ...] = ()
         self._greets = True
         self._own_tools = LLMContext(tools=tools) if tools else LLMContext()
         self._context = None
@@ -152,7 +152,7 @@ class OmniAgent(Connection[OmniStream], OmniOutput):
 
     def _new_stream(self) -> OmniStream:
         self._calls += 1
-        self._said = history(self._context.messages) if self._context else ""
+        self._said = history(self._context.messages) if self._context else ()
         self._greets = self._calls == 1 or not self._said
         stream = OmniStream(self._endpoint, self._agent(self._settings), link=self._link)
         stream.mute(self._muted)

@@ -6,15 +6,15 @@ the persona as well. No I/O, no state.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, cast
 
 from pipecat.processors.aggregators import async_tool_messages
 from pipecat.processors.aggregators.llm_context import LLMContext
 
 from pyai_voice.errors import ConfigurationError
-from pyai_voice.omni_options import Tool
+from pyai_voice.omni_options import LONGEST_PERSONA, Tool
 
 __all__ = ["history", "holds_call", "instructions", "persona", "read_tools", "tools_of", "typed_words"]
 
@@ -34,23 +34,26 @@ def instructions(messages: Iterable[Any]) -> tuple[str, ...]:
     )
 
 
-def history(messages: Iterable[Any]) -> str:
-    """Return what was said, for the persona of a call that begins in the middle of a conversation; empty: nothing."""
-    room = _LONGEST_HISTORY
-    lines: deque[str] = deque()
+def history(messages: Iterable[Any]) -> tuple[str, ...]:
+    """Return what was said, a line for each message."""
     said = [(_SPEAKERS[role], _text(each)) for each in messages if (role := _role(each)) in _SPEAKERS]
-    for speaker, text in reversed([line for line in said if line[1]]):
-        room -= len(text) + len(speaker) + 3
-        if room < 0:
-            break
-        lines.appendleft(f"{speaker}: {text}")
-    return "\n".join((_PREAMBLE, *lines)) if lines else ""
+    return tuple(f"{speaker}: {text}" for speaker, text in said if text)
 
 
-def persona(own: str | None, told: Sequence[str], said: str) -> str | None:
-    """Return the persona: the service's own instructions, those of the context, and what was said; None: nothing."""
-    parts = [own or "", *(text for text in told if text != own), said]
-    return "\n\n".join(part for part in parts if part) or None
+def persona(own: str | None, told: Sequence[str], said: Sequence[str]) -> str | None:
+    """Return the persona: the service's own instructions, those of the context, and the newest lines of what was said
+    before the call, as many as there is room for; None: nothing.
+    """
+    instructed = "\n\n".join(part for part in (own, *(text for text in told if text != own)) if part)
+    lines = _newest(said, min(_LONGEST_HISTORY, LONGEST_PERSONA - len(instructed) - len(_PREAMBLE) - 2))
+    notes = "\n".join((_PREAMBLE, *lines)) if lines else ""
+    return "\n\n".join(part for part in (instructed, notes) if part) or None
+
+
+def _newest(lines: Sequence[str], room: int) -> Sequence[str]:
+    """Return the last lines, as many as there is room for."""
+    sizes = accumulate(len(line) + 1 for line in reversed(lines))
+    return lines[len(lines) - sum(size <= room for size in sizes) :]
 
 
 def tools_of(context: LLMContext | None, own: LLMContext) -> Sequence[Any]:

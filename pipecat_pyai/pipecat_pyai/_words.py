@@ -75,6 +75,8 @@ def to_language(code: str | None) -> Language | None:
         return None
 
 
-def to_iso639(language: Language) -> str:
-    """Return the code that PyAI knows a language by: that of the language itself, without the region."""
-    return language.value.split("-")[0].lower()
+def to_iso639(language: str) -> str:
+    """Return the code that PyAI knows a language by, of a Language or of a code such as ``pt-BR`` or ``pt_BR``: that of
+    the language itself, without the region.
+    """
+    return language.replace("_", "-").split("-")[0].lower()

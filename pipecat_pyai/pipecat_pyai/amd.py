@@ -29,8 +29,9 @@ from pydantic import SecretStr
 from pyai_voice.amd import AmdStream
 from pyai_voice.amd_events import AmdDecision
 from pyai_voice.amd_options import AmdOptions
+from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError, PyAIError
-from pyai_voice.options import Endpoint, LinkOptions
+from pyai_voice.options import LinkOptions
 
 from ._alarm import Alarm
 from ._words import to_local_category
@@ -66,6 +67,7 @@ class PyAIAmdProcessor(FrameProcessor):
         hold: float = 6.0,
         talk_to_machines: bool = False,
         link: LinkOptions | None = None,
+        client: Client | None = None,
         **kwargs: Any,
     ) -> None:
         """Stand between the user aggregator and the model.
@@ -77,15 +79,18 @@ class PyAIAmdProcessor(FrameProcessor):
             hold: Seconds of the call after which the bot may speak without a decision; 0 holds nothing.
             talk_to_machines: Let the model answer machines too (menus, call screening).
             link: How patient the connection is.
+            client: In the place of ``api_key`` and ``base_url``: where it listens.
             **kwargs: For FrameProcessor.
 
         Raises:
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
+            UnsupportedError: The client's provider has no AMD.
         """
         super().__init__(**kwargs)
         if hold < 0:
             raise ConfigurationError("hold: expected 0 or more seconds", code="invalid_option")
-        self._endpoint = Endpoint.from_env(api_key, base_url)
+        self._endpoint = Client.for_host(client, api_key, base_url).endpoint
+        self._endpoint.provider.require("amd")
         self._options = options or AmdOptions()
         self._hold = hold
         self._talk_to_machines = talk_to_machines

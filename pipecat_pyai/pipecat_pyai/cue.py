@@ -28,19 +28,21 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.services.ai_service import AIService
 from pipecat.services.settings import ServiceSettings
+from pipecat.transcriptions.language import Language
 from pydantic import SecretStr
 
 from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.events import Connected, Disconnected, Grounding, HearEvent, SpeechStarted, Transcript, TurnEnded
-from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnPolicy
+from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
 from ._alarm import Alarm
 from ._connection import HearConnection
 from ._detector import DetectorTurns, Proposal
 from ._proposals import TurnProposals
+from ._words import to_iso639
 from .frames import PyAIGroundingFrame
-from .turns import user_turn_strategies
+from .turns import turn_policy, user_turn_strategies
 
 __all__ = ["PyAICueTurnDetector"]
 
@@ -64,11 +66,11 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
         *,
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
-        language: str | None = None,
+        language: Language | str | None = None,
         sample_rate: int | None = None,
         endpointing_ms: int | None = None,
         grounding: bool = False,
-        turns: TurnPolicy | None = None,
+        turns: TurnPolicy | TurnAuthority | None = None,
         transcript_wait: float = 1.0,
         should_interrupt: bool = True,
         link: LinkOptions | None = None,
@@ -80,7 +82,7 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
         Args:
             api_key: Defaults to the environment variable ``PYAI_API_KEY``.
             base_url: Defaults to ``PYAI_BASE_URL``, else to PyAI's.
-            language: ISO 639-1 code; None lets PyAI detect it.
+            language: Language or code; None lets PyAI detect it.
             sample_rate: Samples a second, 8000 to 48000; None takes the pipeline's.
             endpointing_ms: Trailing silence that ends an utterance, 50 to 5000 milliseconds.
             grounding: Also push passages of the knowledge base, for PyAIGroundingProcessor.
@@ -94,12 +96,12 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
         Raises:
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
-        self._turns = turns or TurnPolicy(authority="cue")
+        self._turns = turn_policy(turns or "cue", None)
         if self._turns.authority != "cue":
             raise ConfigurationError(f"turns: Cue ends turns here, not {self._turns.authority}", code="invalid_option")
         self._options = HearOptions(
             sample_rate=sample_rate or 16000,
-            language=language,
+            language=to_iso639(language) if language else None,
             endpointing_ms=endpointing_ms,
             cue=CueOptions(grounding=grounding),
             turns=self._turns,

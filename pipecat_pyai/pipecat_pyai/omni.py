@@ -62,7 +62,7 @@ from pyai_voice.options import LinkOptions
 from ._alarm import Alarm
 from ._omni_agent import OmniAgent
 from ._omni_context import holds_call
-from ._words import to_iso639, to_language
+from ._words import to_language
 from .omni_settings import PyAIOmniSettings
 from .turns import user_turn_strategies
 
@@ -328,8 +328,7 @@ class PyAIOmniLLMService(OmniAgent):
     # Events of the call
 
     def _language(self) -> Language | None:
-        language = self._settings.options()["language"]
-        return to_language(to_iso639(language) if isinstance(language, Language) else language)
+        return to_language(self._settings.options()["language"])
 
     async def _report(self, event: OmniEvent) -> None:
         await self._measure(event)

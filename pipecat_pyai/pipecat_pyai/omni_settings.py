@@ -81,7 +81,7 @@ class PyAIOmniSettings(LLMSettings):
         """Return the fields, without the instructions, as arguments of OmniOptions."""
         given = self.given_fields()
         options = {name: value for name, value in given.items() if name in _BASE | _OWN}
-        if isinstance(language := options.get("language"), Language):
+        if isinstance(language := options.get("language"), str):
             options["language"] = to_iso639(language)
         return {**options, "extra": dict(self.extra)}
 

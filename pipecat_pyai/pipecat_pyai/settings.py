@@ -16,6 +16,8 @@ from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from pyai_voice.options import CueOptions, HearOptions, SpeakOptions
 
+from ._words import to_iso639
+
 __all__ = ["PyAISTTSettings", "PyAITTSSettings"]
 
 
@@ -85,6 +87,8 @@ class PyAISTTSettings(STTSettings):
     def options(self) -> dict[str, Any]:
         """Return the fields as arguments of :class:`~pyai_voice.options.HearOptions`."""
         fields = self.given_fields()
+        if isinstance(language := fields.get("language"), str):
+            fields["language"] = to_iso639(language)
         cue = CueOptions(**{name: fields[name] for name in _CUE & fields.keys()})
         return {"cue": cue, **{name: value for name, value in fields.items() if name in _HEAR}}
 
@@ -120,6 +124,10 @@ class PyAITTSSettings(TTSSettings):
         """Return the options of a request for pcm at ``sample_rate``. Raises ConfigurationError for a wrong value."""
         fields = {name: value for name, value in self.given_fields().items() if name in _SPEAK}
         return SpeakOptions(sample_rate=sample_rate, **fields)
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return those of some names of settings that mean nothing to Speak: ``language``, which the voice decides."""
+        return [name for name in names if name not in _SPEAK]
 
 
 _HEAR = frozenset(HearOptions.model_fields) - {"sample_rate", "query", "cue", "turns"}

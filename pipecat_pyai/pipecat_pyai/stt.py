@@ -344,6 +344,9 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
 def _check(settings: PyAISTTSettings, turns: TurnPolicy, sample_rate: int) -> HearOptions:
     """Return the options that settings make. Raises ConfigurationError where they are wrong."""
     options = HearOptions(sample_rate=sample_rate, turns=turns, **settings.options())
+    threshold: Any = settings.backchannel_threshold
+    if threshold is not None and not (isinstance(threshold, float | int) and 0 <= threshold <= 1):
+        raise ConfigurationError("backchannel_threshold: expected 0 to 1, or None", code="invalid_option")
     if options.cue.eager and turns.authority != "cue":
         raise ConfigurationError(
             f"eager needs turns that Cue ends, here {turns.authority} does",

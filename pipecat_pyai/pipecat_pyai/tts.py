@@ -202,7 +202,7 @@ class PyAITTSService(TTSService):
             await self.push_error(f"Settings unchanged: {error}", error, category=ErrorCategory.APPLICATION)
             return {}
         changed = await super()._update_settings(delta)
-        self._warn_unhandled_updated_settings(set(changed) & set(self._settings.extra))
+        self._warn_unhandled_updated_settings(self._settings.unknown(changed))
         return changed
 
     async def _fetch(self, sentence: Sentence, client: SpeakClient, options: SpeakOptions) -> None:

@@ -21,7 +21,9 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 
 from pipecat_pyai import AmdDecision, AmdOptions, PyAIAmdFrame, PyAIAmdProcessor
-from pyai_voice.errors import ConfigurationError
+from pyai_voice.client import Client
+from pyai_voice.errors import ConfigurationError, UnsupportedError
+from pyai_voice.options import Endpoint
 from tests.core.amd_service import HUMAN, Peer, Script, Service, after, amd_service, stay
 from tests.core.scripted import KEY
 from tests.pipecat.pipeline import Happenings, Running, running
@@ -251,6 +253,11 @@ async def test_a_call_that_ends_undecided_leaves_nothing_behind() -> None:
         await made.pipeline.end()
     assert made.amd.decision is None
     assert not made.said()
+
+
+def test_a_provider_without_amd_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="amd"):
+        PyAIAmdProcessor(client=Client(Endpoint.audiopod("ap_0123456789abcdef")))
 
 
 @pytest.mark.parametrize("options", [{"hold": -1}, {"api_key": ""}])

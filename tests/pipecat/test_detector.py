@@ -24,6 +24,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMUserAggregator, LLMUserAggregatorParams
+from pipecat.transcriptions.language import Language
 
 from pipecat_pyai import PyAICueTurnDetector, PyAIGroundingFrame, TurnPolicy
 from pipecat_pyai._detector import DetectorTurns
@@ -155,9 +156,19 @@ async def test_while_the_user_is_muted_cue_hears_silence() -> None:
     assert not any(server.peers[0].audio[6400:])
 
 
-def test_only_cue_can_be_the_authority() -> None:
+@pytest.mark.parametrize("turns", [TurnPolicy(authority="client"), "framework"])
+def test_only_cue_can_be_the_authority(turns: Any) -> None:
     with pytest.raises(ConfigurationError, match="turns"):
-        PyAICueTurnDetector(api_key=KEY, turns=TurnPolicy(authority="client"))
+        PyAICueTurnDetector(api_key=KEY, turns=turns)
+
+
+async def test_a_language_may_have_a_region() -> None:
+    async with scripted(stay) as server:
+        detector = detect(server, turns="cue", language=Language.EN_US)
+        happened = Happenings(detector, "on_connected")
+        async with running(detector):
+            await happened.until("on_connected")
+    assert server.peers[0].query["language"] == "en"
 
 
 # The decisions by themselves

@@ -19,6 +19,7 @@ from pipecat.utils.tracing.setup import setup_tracing
 from pipecat_pyai import PyAIOmniLLMService, PyAIOmniSettings
 from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError, UnsupportedError
+from pyai_voice.omni_options import LONGEST_PERSONA
 from pyai_voice.options import Endpoint, LinkOptions
 from tests.core.omni_service import Peer, stay
 from tests.core.scripted import KEY
@@ -84,6 +85,18 @@ async def test_a_context_with_too_much_is_one_error_and_the_call_waits_for_a_bet
         assert (await configured(await bot.peer()))["persona"].endswith("Be brief.")
         (error,) = bot.pipeline.errors
         assert "persona" in error.error and error.category is ErrorCategory.APPLICATION and bot.omni.is_usable
+
+
+async def test_what_was_said_before_has_the_room_that_the_instructions_leave() -> None:
+    context = LLMContext([{"role": "user", "content": f"Sentence {number}."} for number in range(1000)])
+    async with omni_bot(stay, context=context, system_instruction="x" * (LONGEST_PERSONA - 200)) as bot:
+        peer = await bot.peer()
+        persona = (await configured(peer))["persona"]
+        assert LONGEST_PERSONA - 20 < len(persona) <= LONGEST_PERSONA
+        assert persona.endswith("\nCaller: Sentence 998.\nCaller: Sentence 999.")
+        await bot.pipeline.send(LLMMessagesAppendFrame([{"role": "system", "content": "y" * 190}], run_llm=True))
+        assert (await configured(peer, 2))["persona"].endswith("y" * 190)
+        assert not bot.pipeline.errors
 
 
 # What the service does otherwise than asked

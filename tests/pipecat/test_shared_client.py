@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 from pipecat.frames.frames import TTSAudioRawFrame
 
-from pipecat_pyai import PyAISTTService, PyAITTSService
-from pipecat_pyai.cue import PyAICueTurnDetector
+from pipecat_pyai import (
+    PyAIAmdProcessor,
+    PyAICueTurnDetector,
+    PyAIOmniLLMService,
+    PyAISegmentedSTTService,
+    PyAISTTService,
+    PyAITTSService,
+)
 from pyai_voice import Client
 from tests.core.scripted_http import CANARY, Peer, answering, scripted, speaking
 from tests.pipecat.pipeline import running
@@ -31,7 +37,17 @@ async def test_a_bots_voice_uses_the_clients_connections_and_leaves_them_open() 
         assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {CANARY}"}
 
 
-@pytest.mark.parametrize("kind", [PyAISTTService, PyAITTSService, PyAICueTurnDetector])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        PyAIAmdProcessor,
+        PyAICueTurnDetector,
+        PyAIOmniLLMService,
+        PyAISegmentedSTTService,
+        PyAISTTService,
+        PyAITTSService,
+    ],
+)
 async def test_a_client_and_a_key_are_one_too_many(kind: Any) -> None:
     async with scripted(service) as server, Client(server.endpoint()) as client:
         assert kind(client=client)

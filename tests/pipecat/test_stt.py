@@ -77,6 +77,7 @@ def test_the_key_and_the_address_come_from_the_environment(monkeypatch: pytest.M
         ({"base_url": "http://example.com"}, "base_url"),
         ({"sample_rate": 4000}, "sample_rate"),
         ({"settings": PyAISTTSettings(endpointing_ms=9)}, "endpointing_ms"),
+        ({"settings": PyAISTTSettings(backchannel_threshold=80)}, "backchannel_threshold"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:

@@ -347,6 +347,13 @@ async def test_a_voice_changed_with_pipecat_s_own_settings_is_obeyed() -> None:
     assert script.asked[0].json["voice"] == "john"
 
 
+async def test_a_setting_that_speak_does_not_have_is_said(log: Log) -> None:
+    async with speaker({"One.": speaking(ONE)}) as (pipeline, _):
+        await pipeline.send(TTSUpdateSettingsFrame(delta=PyAITTSSettings(language="fr", voice="john")), *turn("One."))
+        await pipeline.until(LLMFullResponseEndFrame)
+    assert ["language" in text and "voice" not in text for text in log.of("WARNING")] == [True]
+
+
 async def test_a_wrong_setting_is_one_error_and_changes_nothing() -> None:
     async with speaker({"One.": speaking(ONE)}) as (pipeline, script):
         await pipeline.send(TTSUpdateSettingsFrame(delta=PyAITTSSettings(speed=99.0)), *turn("One."))

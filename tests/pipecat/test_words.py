@@ -51,6 +51,11 @@ def test_every_language_of_pipecat_has_a_code_without_a_region(language: Languag
     assert code == code.lower()
 
 
+@pytest.mark.parametrize("code", ["pt", "pt-BR", "pt_BR", "PT"])
+def test_a_code_may_be_written_in_many_ways(code: str) -> None:
+    assert to_iso639(code) == "pt"
+
+
 @pytest.mark.parametrize(("code", "language"), [("pt-BR", Language.PT_BR), ("xx", None), ("", None), (None, None)])
 def test_an_unknown_language_is_none(code: str | None, language: Language | None) -> None:
     assert to_language(code) is language
