@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 from livekit.agents import LanguageCode, NotGivenOr
 from livekit.agents.utils import is_given
 
 from pyai_voice.client import Client
+from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import CueOptions, TurnAuthority, TurnPolicy
 
 __all__ = ["HearSettings", "client_of", "given", "hear_settings", "turn_policy"]
+
+_AUTHORITIES = get_args(TurnAuthority)
 
 
 class HearSettings(TypedDict, total=False):
@@ -55,8 +58,17 @@ def client_of(
     return Client.for_host(client, key, url, insecure=insecure)
 
 
-def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments without those that are NOT_GIVEN."""
+def given(arguments: Mapping[str, Any], known: type) -> dict[str, Any]:
+    """Return the arguments without those that are NOT_GIVEN.
+
+    Raises ConfigurationError for a name that ``known``, a TypedDict, does not have: the core has more options than
+    LiveKit can obey.
+    """
+    if unknown := sorted(arguments.keys() - known.__annotations__.keys()):
+        options = ", ".join(sorted(known.__annotations__))
+        raise ConfigurationError(
+            f"{unknown[0]}: no such option here", code="invalid_option", hint=f"Use one of {options}"
+        )
     return {name: value for name, value in arguments.items() if is_given(value)}
 
 
@@ -65,10 +77,11 @@ def hear_settings(arguments: Mapping[str, Any], cue: CueOptions) -> dict[str, An
 
     LiveKit takes any name of a language (``en-US``, ``english``), and ``multi`` for: detect it.
     """
-    settings = given(arguments)
+    settings = given(arguments, HearSettings)
     if changes := {name: settings.pop(name) for name in CueOptions.model_fields if name in settings}:
         settings["cue"] = cue.replace(**changes)
-    if language := settings.get("language"):
+    language = settings.get("language")
+    if isinstance(language, str) and language:
         code = LanguageCode(language).language
         settings["language"] = "" if code == "multi" else code
     return settings
@@ -76,4 +89,9 @@ def hear_settings(arguments: Mapping[str, Any], cue: CueOptions) -> dict[str, An
 
 def turn_policy(turns: TurnPolicy | TurnAuthority) -> TurnPolicy:
     """Return a policy; the name of an authority stands for one with the usual times. Raises ConfigurationError."""
-    return turns if isinstance(turns, TurnPolicy) else TurnPolicy(authority=turns)
+    if isinstance(turns, TurnPolicy):
+        return turns
+    if turns not in _AUTHORITIES:
+        expected = ", ".join(_AUTHORITIES)
+        raise ConfigurationError(f"turns: expected {expected} (who ends a turn) or a TurnPolicy", code="invalid_option")
+    return TurnPolicy(authority=turns)

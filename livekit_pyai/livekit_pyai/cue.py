@@ -14,7 +14,7 @@ from livekit.agents import LanguageCode, llm
 from ._memory import CANNOT_TELL
 from ._passages import said_last
 from .log import logger
-from .stt import STT
+from .stt import STT, the_stt
 
 __all__ = ["CueTurnDetector"]
 
@@ -34,7 +34,7 @@ class CueTurnDetector:
     def __init__(self, stt: STT, *, threshold: float = 0.5) -> None:
         if not 0.0 < threshold <= 1.0:
             raise ValueError("threshold: expected more than 0 and at most 1")
-        self._stt = weakref.ref(stt)
+        self._stt = weakref.ref(the_stt(stt))
         self._threshold = threshold
         stt.leave_ends_to_cue()
 

@@ -21,7 +21,7 @@ from pyai_voice.passages import GroundingStyle
 
 from ._listen import listen
 from ._passages import citations, message_for, said_last, with_passages
-from .stt import STT
+from .stt import STT, the_stt
 
 __all__ = ["GroundedLLM", "GroundingMixin", "cite"]
 
@@ -30,12 +30,13 @@ class GroundedLLM(llm.LLM[Never]):
     """A language model that is told the passages of the user's last words; everything else is the model's own.
 
     For any agent: ``AgentSession(stt=stt, llm=pyai.GroundedLLM(openai.LLM(), stt))``. Closing it closes the model.
+    Raises ConfigurationError for what is no language model of LiveKit, or no PyAI STT.
     """
 
     def __init__(self, model: llm.LLM[Any], stt: STT, *, style: GroundingStyle | None = None) -> None:
         super().__init__()
-        self._model = model
-        self._hearer = stt
+        self._model = _language_model(model)
+        self._hearer = the_stt(stt)
         self._style = style or GroundingStyle()
         self._silence = [
             listen(model, "metrics_collected", partial(self.emit, "metrics_collected")),
@@ -115,7 +116,7 @@ def cite(session: AgentSession[Any], stt: STT, *, style: GroundingStyle | None =
     A list of ``{"number", "content", "score"}``; absent where there were none. ``extra`` is kept in the history and
     never sent to a model. The style is that of the model's passages: then the numbers are those that it saw.
     """
-    listen(session, "conversation_item_added", _Citations(stt, style or GroundingStyle()).item_added)
+    listen(session, "conversation_item_added", _Citations(the_stt(stt), style or GroundingStyle()).item_added)
 
 
 class _Citations:
@@ -134,7 +135,18 @@ class _Citations:
             item.extra["citations"] = self._cited
 
 
+def _language_model(given: object) -> llm.LLM[Any]:
+    if isinstance(given, llm.LLM):
+        return given  # pyright: ignore[reportUnknownVariableType] - LiveKit leaves its type argument open
+    raise ConfigurationError(
+        f"model: expected a language model of LiveKit, not {type(given).__name__}",
+        code="invalid_option",
+        hint="Give it a model such as openai.LLM(); for a realtime model there is RealtimeGrounding",
+    )
+
+
 def _grounded(chat_ctx: llm.ChatContext, stt: STT, style: GroundingStyle) -> llm.ChatContext:
+    stt.expect_passages()
     index, said = said_last(chat_ctx)
     message = message_for(stt.passages_of(said), style)
     return chat_ctx if message is None else with_passages(chat_ctx, index, message)

@@ -13,7 +13,7 @@ import aiohttp
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr, stt, utils
 
 from pyai_voice.client import Client
-from pyai_voice.errors import PyAIError
+from pyai_voice.errors import ConfigurationError, PyAIError
 from pyai_voice.events import Passage
 from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
@@ -22,9 +22,10 @@ from ._memory import CANNOT_TELL
 from ._recordings import Recordings, is_refusal
 from ._refusal import Refusal, refused
 from ._words import to_api_error
+from .log import logger
 from .stream import SpeechStream
 
-__all__ = ["STT"]
+__all__ = ["STT", "the_stt"]
 
 _RIDE_THROUGH = 30.0
 """Seconds that an outage may last, if LiveKit's own time-outs and retries allow as much."""
@@ -77,6 +78,7 @@ class STT(stt.STT[Literal["grounding"]]):
         self._link = link
         self._keyterms: tuple[str, ...] = ()
         self._refusal = Refusal()
+        self._missed_passages = False
         self._streams: weakref.WeakSet[SpeechStream] = weakref.WeakSet()
 
     @property
@@ -111,6 +113,12 @@ class STT(stt.STT[Literal["grounding"]]):
             stream.memory for stream in streams
         ]
         return memories[0].finished(now, self.turns.deadline) if memories else CANNOT_TELL
+
+    def expect_passages(self) -> None:
+        """Say so, once, where passages are expected that Hear is not asked for."""
+        if not (self._options.cue.grounding or self._missed_passages):
+            self._missed_passages = True
+            logger.warning("There will be no passages: the STT does not ask for them; make it pyai.STT(grounding=True)")
 
     def leave_ends_to_cue(self) -> None:
         """Have LiveKit's VAD no longer ask for early finals: Cue waits for the caller, whatever the VAD hears."""
@@ -182,6 +190,17 @@ class STT(stt.STT[Literal["grounding"]]):
     def _update_streams(self, changes: dict[str, Any]) -> None:
         for stream in list(self._streams):
             stream.update_options(**changes)
+
+
+def the_stt(given: object) -> STT:
+    """Return it. Raises ConfigurationError for what is no PyAI STT, such as an adapter around one."""
+    if isinstance(given, STT):
+        return given
+    raise ConfigurationError(
+        f"stt: expected a pyai.STT, not {type(given).__module__}.{type(given).__qualname__}",
+        code="invalid_option",
+        hint="Of an adapter, give the pyai.STT that it was made of",
+    )
 
 
 def _link_options(conn_options: APIConnectOptions) -> LinkOptions:

@@ -74,15 +74,15 @@ class TTS(tts.TTS[Never]):
         sample_rate: int = 24000,
         client: Client | None = None,
         http_session: aiohttp.ClientSession | None = None,
-        tokenizer: NotGivenOr[tokenize.SentenceTokenizer] = NOT_GIVEN,
+        tokenizer: NotGivenOr[tokenize.SentenceTokenizer | None] = NOT_GIVEN,
         insecure: bool = False,
         **settings: Unpack[SpeakSettings],
     ) -> None:
-        self._options = _speak_options(SpeakOptions(sample_rate=sample_rate), given(settings))
+        self._options = _speak_options(SpeakOptions(sample_rate=sample_rate), given(settings, SpeakSettings))
         super().__init__(capabilities=tts.TTSCapabilities(streaming=True), sample_rate=sample_rate, num_channels=1)
         self._client = client_of(client, api_key, base_url, insecure)
         self._speaker = self._client.speaker(retry_window=_RETRY_WINDOW)
-        self._tokenizer = tokenizer if is_given(tokenizer) else tokenize.blingfire.SentenceTokenizer()
+        self._tokenizer = (tokenizer if is_given(tokenizer) else None) or tokenize.blingfire.SentenceTokenizer()
         self._streams: weakref.WeakSet[ChunkedStream | SynthesizeStream] = weakref.WeakSet()
         self._warming: asyncio.Task[bool] | None = None
 
@@ -118,7 +118,7 @@ class TTS(tts.TTS[Never]):
 
     def update_options(self, **settings: Unpack[SpeakSettings]) -> None:
         """Change options for what is spoken from now on. Raises ValueError for a wrong value."""
-        self._options = _speak_options(self._options, given(settings))
+        self._options = _speak_options(self._options, given(settings, SpeakSettings))
 
     def prewarm(self) -> None:
         """Open a connection in the background; without a running loop there is nothing to keep it."""

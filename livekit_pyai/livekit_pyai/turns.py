@@ -6,9 +6,10 @@ from typing import Any
 
 from livekit.agents import TurnHandlingOptions
 
+from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import TurnAuthority
 
-from .stt import STT
+from .stt import STT, the_stt
 
 __all__ = ["turn_handling"]
 
@@ -23,16 +24,31 @@ _OPTIONS: dict[TurnAuthority, dict[str, Any]] = {
 }
 
 
-def turn_handling(stt: STT | None = None, /, **overrides: Any) -> TurnHandlingOptions:
+def turn_handling(stt: STT | None = None, **overrides: Any) -> TurnHandlingOptions:
     """Return ``turn_handling=`` for an AgentSession, for the authority that the STT's ``turns`` names; a plain dict.
 
     ``cue`` (also without an STT): turns end when Hear says so; ``min_delay`` is 0.0 because Hear has already waited for
     silence (``endpointing_ms``). ``framework``: LiveKit's VAD and turn detector, as it has them. ``client``: the
     program calls ``session.commit_user_turn()``. An override replaces one entry; a dict is merged, so
-    ``endpointing={"max_delay": 5.0}`` keeps the rest.
+    ``endpointing={"max_delay": 5.0}`` keeps the rest. Raises ConfigurationError (a ValueError) for an entry that
+    LiveKit does not have, and for an adapter in the place of the STT.
     """
-    authority = "cue" if stt is None else stt.turns.authority
+    authority = "cue" if stt is None else the_stt(stt).turns.authority
     options: dict[str, Any] = {**_OPTIONS[authority], "preemptive_generation": {"enabled": True}}
     for name, value in overrides.items():
+        _check(name, value)
         options[name] = {**options.get(name, {}), **value} if isinstance(value, dict) else value
     return TurnHandlingOptions(**options)
+
+
+def _check(name: str, value: object) -> None:
+    """LiveKit itself would leave a wrong name out without a word."""
+    known = TurnHandlingOptions.__annotations__
+    if name not in known:
+        raise ConfigurationError(
+            f"{name}: no entry of turn_handling", code="invalid_option", hint=f"Use one of {', '.join(sorted(known))}"
+        )
+    if isinstance(value, bool):
+        raise ConfigurationError(
+            f"{name}: expected a dict", code="invalid_option", hint=f'Write {name}={{"enabled": {value}}}'
+        )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -52,7 +53,9 @@ class Tool(Options):
     @model_validator(mode="before")
     @classmethod
     def _take_input_schema(cls, values: Any) -> Any:
-        fields = dict(values)
+        if not isinstance(values, Mapping):
+            return values
+        fields = dict(cast("Mapping[str, Any]", values))
         if "input_schema" in fields:
             fields["parameters"] = fields.pop("input_schema")
         return fields

@@ -54,11 +54,8 @@ class Options(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            complaint = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or type(self).__name__}: "
-                + fault["msg"].removeprefix("Value error, ")
-                for fault in error.errors(include_input=False, include_url=False, include_context=False)
-            )
+            faults = error.errors(include_input=False, include_url=False, include_context=False)
+            complaint = "; ".join(_complaint(fault["loc"], fault["msg"]) for fault in faults)
         if complaint:  # raised out here, so that no __context__ holds the values
             raise ConfigurationError(complaint, code="invalid_option")
 
@@ -249,6 +246,12 @@ class LinkOptions(Options):
     """While somebody speaks: without a word from the server for so long, the connection is given up."""
     commit_answer: float = Field(default=5.0, gt=0)
     """For the answer to a commit, before the connection is given up."""
+
+
+def _complaint(place: tuple[int | str, ...], said: str) -> str:
+    """Return what is wrong where; what is wrong with several options at once names them itself."""
+    said = said.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, place))}: {said}" if place else said
 
 
 def _address(url: str) -> SplitResult | None:

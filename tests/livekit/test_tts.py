@@ -315,6 +315,12 @@ async def test_options_change_for_what_comes_next():
             tts.update_options(speed=9.0)
 
 
+async def test_no_tokenizer_is_the_usual_one():
+    async with scripted(speaking(pcm(0.1))) as server, speak(server, tokenizer=None) as tts:
+        await listen(say(tts, THREE))
+        assert len(texts(server)) == 3
+
+
 def test_arguments_of_the_official_plugin(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("PYAI_API_KEY", raising=False)
     tts = TTS(

@@ -18,7 +18,7 @@ from pyai_voice.passages import GroundingStyle
 from .._listen import listen
 from .._passages import message_for
 from ..log import logger
-from ..stt import STT
+from ..stt import STT, the_stt
 
 __all__ = ["RealtimeGrounding"]
 
@@ -43,6 +43,7 @@ class RealtimeGrounding:
                 "This realtime model's conversation cannot be changed",
                 hint="Bind the knowledge base to the model's own session",
             )
+        the_stt(stt).expect_passages()
         self._session = session
         self._style = style or GroundingStyle()
         self._wanted: llm.ChatMessage | None = None

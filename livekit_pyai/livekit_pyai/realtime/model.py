@@ -97,7 +97,7 @@ class RealtimeModel(llm.RealtimeModel, rtc.EventEmitter[OmniNotice]):
         **settings: Unpack[OmniSettings],
     ) -> None:
         rtc.EventEmitter.__init__(self)  # pyright: ignore[reportUnknownMemberType] - LiveKit leaves its types open
-        self.options = OmniOptions(rate=24000, tools=tuple(service_tools)).replace(**given(settings))
+        self.options = OmniOptions(rate=24000, tools=tuple(service_tools)).replace(**given(settings, OmniSettings))
         """What every call begins with."""
         changes = self.options.configure
         llm.RealtimeModel.__init__(
