@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from . import loop
 from .audio import loud_seconds
 from .backoff import Outage
 from .errors import Category, ConnectivityError, PyAIError, StalledError
@@ -79,7 +80,7 @@ class Conversation:
         self._largest, self._backlog = self._size(_LARGEST), self._size(_BACKLOG)
         self._idle = False
         self._free_at = 0.0
-        self._opened_at = self._heard_at = _now()
+        self._opened_at = self._heard_at = loop.now()
         self._heard_any = False
         self._asked_at: float | None = None
         self._endpointed_at: float | None = None
@@ -94,23 +95,10 @@ class Conversation:
 
     async def run(self) -> PyAIError | None:
         """Converse until it ends; return why, None where the stream is finished. Leaves no task behind."""
-        parts = [asyncio.ensure_future(part) for part in (self._link.listen(self._hear), self._write(), self._guard())]
-        try:
-            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for part in parts:
-                part.cancel()
-            endings = await asyncio.gather(*parts, return_exceptions=True)
-        return self._why(endings)
-
-    def _why(self, endings: list[PyAIError | BaseException | None]) -> PyAIError | None:
-        for ending in endings:  # the reader's word comes first: it has the close code
-            if isinstance(ending, asyncio.CancelledError):
-                continue
-            if ending is None or isinstance(ending, PyAIError):
-                return self._explain(ending) if ending else None
-            raise ending
-        return None
+        error = await loop.until_first(
+            self._link.listen(self._hear), self._write(), self._guard()
+        )  # who has the close code
+        return self._explain(error) if error else None
 
     def _explain(self, error: PyAIError) -> PyAIError:
         if isinstance(error, StalledError):
@@ -122,7 +110,7 @@ class Conversation:
         return error
 
     def _hear(self, message: Message) -> bool:
-        self._heard_at, self._heard_any = _now(), True
+        self._heard_at, self._heard_any = loop.now(), True
         for event in self._machine.receive(message, self._journal.sent_seconds):
             self._take(event)
         self._wishes.wake.set()  # the machine may have an answer to send
@@ -136,19 +124,19 @@ class Conversation:
             case Transcript(final=final, endpointed=endpointed):
                 self._outage.over()
                 self._wishes.suspect = False
-                self._endpointed_at = _now() if endpointed and not final else None
+                self._endpointed_at = loop.now() if endpointed and not final else None
             case TurnEnded(committed=committed):
                 self._outage.over()
                 if committed:
                     self._wishes.unanswered = False
-                    self._asked_at = _now() if self._machine.commits else None
+                    self._asked_at = loop.now() if self._machine.commits else None
             case _:
                 pass
         self._deliver(event)
 
     def send_waiting(self) -> bool:
         """Send the waiting audio now, in one message; False where that is the writer's work: wake it."""
-        size, now = self._journal.unsent, _now()
+        size, now = self._journal.unsent, loop.now()
         idle = self._idle and not self._wishes.wake.is_set() and self._link.ready
         if not idle or size > self._largest or now < self._free_at:
             return False
@@ -171,7 +159,7 @@ class Conversation:
                     await self._rest()
                 case Mark():
                     self._machine.commit()
-                    self._asked_at = self._asked_at or _now()
+                    self._asked_at = self._asked_at or loop.now()
                 case _:
                     await self._link.send(item)
                     if backlog:
@@ -191,8 +179,8 @@ class Conversation:
             await asyncio.wait([self._abandoned], timeout=_TICK)
             if self._abandoned.done():
                 raise self._abandoned.result()
-            self._check_connection(_now())
-            self._check_answers(_now())
+            self._check_connection(loop.now())
+            self._check_answers(loop.now())
             if not (self._machine.speaking or self._journal.marks):
                 self._journal.forget_sent(self._size(_IDLE_KEPT))
 
@@ -209,7 +197,7 @@ class Conversation:
 
     def _check_silence(self) -> None:
         """Nothing heard for long: give the connection up, once, if somebody spoke meanwhile."""
-        self._heard_at = _now()  # look again after another such silence
+        self._heard_at = loop.now()  # look again after another such silence
         tail = self._journal.tail(self._size(_IDLE_KEPT))
         if not self._wishes.suspect and loud_seconds(tail, self._journal.format) > _LOUD:
             self._wishes.suspect = True
@@ -233,7 +221,3 @@ class Conversation:
     def _close(self, reason: str) -> None:
         for event in self._machine.give_up(reason, self._journal.sent_seconds):
             self._take(event)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

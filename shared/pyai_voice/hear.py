@@ -1,21 +1,20 @@
 """Streaming speech to text: one caller's audio from the first frame to the last, over as many connections as it takes.
 
     send_audio --> journal --writer--> link --> server
-    events     <-- queue  <--reader--- link <-- server
+    events     <-- outlet  <--reader-- link <-- server
 
-A lost connection is dialled again with full jitter; what no final transcript has confirmed is sent again, faster
-than real time, and each event comes once. Nobody above retries. One connection's life is :mod:`.conversation`; what
-the messages mean is :class:`~pyai_voice.protocol.hear.client.HearClient`.
+A lost connection is dialled again (:mod:`.stream`); what no final transcript has confirmed is sent again, faster than
+real time, and each event comes once. One connection's life is :mod:`.conversation`; what the messages mean is
+:class:`~pyai_voice.protocol.hear.client.HearClient`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Self
 
-from .audio import AudioFormat, SampleAligner, peak
-from .backoff import HOLD_OFF, Outage
+from . import loop
+from .audio import AudioFormat, SampleAligner
 from .conversation import Conversation, Wishes
 from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError, StalledError
 from .events import (
@@ -32,8 +31,11 @@ from .events import (
 from .journal import Journal
 from .link import Connect, Link, websocket
 from .options import CueOptions, Endpoint, HearOptions, LinkOptions, TurnPolicy
+from .outlet import Outlet, events_not_read
+from .pace import Pace
 from .protocol.hear.client import HearClient
 from .protocol.hear.wire import STREAM_PATH, connect_query
+from .stream import LiveStream
 from .turns import Overdue
 from .watch import TurnWatch
 
@@ -41,33 +43,22 @@ __all__ = ["HearStream"]
 
 _logger = logging.getLogger(__name__)
 
-_MESSAGE = 0.04
-"""Seconds of audio in a message while an utterance is open."""
-_QUIET_MESSAGE = 0.1
-"""The same while nobody speaks."""
-_ONSET_MESSAGE = 0.02
-"""The same between the first sound of speech and its first transcript, which must not wait for audio."""
-_ONSET = 0.5
-"""Seconds for which a sound may be the beginning of speech."""
-_SOUND = 300
-"""Sample value from which on a sound may be speech; more than the noise of a quiet line."""
-_QUEUE = 1000
-"""Events that may wait to be read; partial transcripts and predictions beyond it are dropped, more than that ends the
-stream.
-"""
-_RESERVE = 20
-"""Room for what must still be told then: how the open turn ends."""
+_MOST_EVENTS = 1000
+"""That may wait to be read. Partial transcripts and predictions beyond it are dropped, others end the stream."""
 _TICK = 0.25
 """Seconds between two looks at an open turn."""
 
 
-class HearStream:
+class HearStream(LiveStream[HearEvent]):
     """One live transcription. Give it audio with :meth:`send_audio`; iterate it for events.
 
-    The iteration ends after :meth:`drain` or :meth:`aclose`; it raises one PyAIError when the service refuses (a
-    wrong key at once) or an outage outlasts ``LinkOptions.ride_through``. Iterating is cancel-safe: no event is lost.
-    Belongs to one event loop. Raises UnsupportedError if the endpoint's provider cannot stream.
+    The iteration ends after :meth:`drain` or :meth:`aclose` (an open utterance then ends with the words known); it
+    raises one PyAIError when the service refuses (a wrong key at once) or an outage outlasts
+    ``LinkOptions.ride_through``. Iterating is cancel-safe: no event is lost. Belongs to one event loop. Raises
+    UnsupportedError if the endpoint's provider cannot stream.
     """
+
+    _name = "pyai-hear"
 
     def __init__(
         self,
@@ -78,52 +69,35 @@ class HearStream:
         connect: Connect = websocket,
     ) -> None:
         endpoint.provider.require("hear_stream")
-        self.options = options or HearOptions()
+        super().__init__(endpoint, link, connect, Outlet(_MOST_EVENTS))
+        self.options = self._dialled = options or HearOptions()
         self.format = AudioFormat(self.options.sample_rate)
-        self._endpoint = endpoint
-        self._link_options = link or LinkOptions()
-        self._connect = connect
         self._machine = HearClient(self.options)
         self._turns = TurnWatch(self.options, self.format)
         self._timer: asyncio.TimerHandle | None = None
-        self._journal = Journal(self.format, self._link_options.journal)
         self._aligner = SampleAligner()
-        self._message, self._quiet_message, self._onset_message, self._onset = map(
-            self.format.size, (_MESSAGE, _QUIET_MESSAGE, _ONSET_MESSAGE, _ONSET)
-        )
-        self._onset_until = 0
-        self._outage = Outage(self._link_options)
-        self._wishes = Wishes()
-        self._events: asyncio.Queue[HearEvent | None] = asyncio.Queue(_QUEUE + _RESERVE + 1)
-        self._task: asyncio.Task[None] | None = None
-        self._conversation: Conversation | None = None
-        self._failure: BaseException | None = None
-        self._connections = 0
+        self._pace = Pace(self.format)
+        self._journal = Journal(self.format, self._link_options.journal)
         self._lost = 0
-        self._taking = True
+        self._wishes = Wishes()
+        self._conversation: Conversation | None = None
         self._draining = False
-        self._ended = False
-
-    @property
-    def closed(self) -> bool:
-        """Whether the stream takes no more audio: draining, closed or failed."""
-        return not self._taking
 
     def start(self) -> None:
         """Connect in the background now, before the first audio."""
-        if self._task is None and self._taking:
+        if self._task is None and not self._closed:
             turns = self.options.turns
             _logger.info(
                 "Hear: %s ends turns (deadline %g s, watchdog %g s)", turns.authority, turns.deadline, turns.watchdog
             )
-            self._task = asyncio.create_task(self._run(), name="pyai-hear")
+        super().start()
 
     def send_audio(self, pcm: bytes) -> None:
         """Take caller audio (pcm16 mono at ``options.sample_rate``; half a sample is carried over). Never waits.
 
         Raises ConnectivityError when the stream is closed.
         """
-        if not self._taking:
+        if self._closed:
             raise ConnectivityError("This Hear stream is closed; open a new one", code="closed")
         if self._task is None:
             self.start()
@@ -131,28 +105,17 @@ class HearStream:
         self._lost += self._journal.append(pcm)
         for event in self._turns.hear(pcm):
             self._queue(event)
-        if self._journal.unsent < self._worth_sending(pcm):
+        if self._journal.unsent < self._pace.worth_sending(pcm, self._journal.end, self._machine.speaking):
             return
         if self._conversation is None or not self._conversation.send_waiting():
             self._wishes.wake.set()
-
-    def _worth_sending(self, pcm: bytes) -> int:
-        """Return how many bytes should wait for a message of their own."""
-        if self._machine.speaking:
-            return self._message
-        if self._journal.end < self._onset_until:
-            return self._onset_message
-        if peak(pcm) <= _SOUND:
-            return self._quiet_message
-        self._onset_until = self._journal.end + self._onset
-        return self._onset_message
 
     def commit(self) -> bool:
         """Ask for the final transcript of what was sent so far; its TurnEnded will be ``committed``.
 
         Return False, and ask nothing, where no audio followed the last commit or final.
         """
-        due = self._taking and self._journal.mark()
+        due = not self._closed and self._journal.mark()
         if due:
             self._wishes.wake.set()
         return due
@@ -176,115 +139,65 @@ class HearStream:
 
     async def drain(self, deadline: float = 5.0) -> None:
         """Commit what is open, wait at most ``deadline`` seconds for the answer, close. Events stay readable."""
-        if self._task is not None and self._taking:
+        if self._task is not None and not self._closed:
             if self._aligner.pending:
                 odd = AudioError("The audio ended in half a sample: send an even number of bytes", code="invalid_audio")
                 self._deliver(Problem(odd))
             self._journal.mark()
-            self._taking, self._draining = False, True
+            self._closed = self._draining = True
             if self._journal.marks:
                 self._wishes.wake.set()
                 await asyncio.wait([self._task], timeout=deadline)
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Close now; idempotent, within about two seconds. An open utterance ends with the words known now."""
-        self._taking = False
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=2.0)
-        self._end()  # the task has, unless it was cancelled before its first step
+    # One connection after the other
 
-    async def __aenter__(self) -> Self:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> HearEvent:
-        event = await self._events.get()
-        if event is not None:
-            return event
-        self._events.put_nowait(None)  # so that every later call ends as well
-        if self._failure is not None:
-            raise self._failure
-        raise StopAsyncIteration
-
-    async def _run(self) -> None:
-        """Dial, converse, recover, until it is finished."""
-        try:
-            while not self._wishes.finished and (error := await self._connection()) is not None:
-                await self._recover(error)
-        except Exception as error:  # noqa: BLE001 - the outermost line of the task: whoever reads the events gets it
-            self._failure = error
-        finally:
-            self._taking = False
-            self._settle_accounts()
-            self._end()
-
-    def _settle_accounts(self) -> None:
-        """Leave no utterance open, and tell what was never sent."""
-        if self._machine.speaking or self._journal.marks:
-            self._give_up("closed", committed=bool(self._journal.marks))
-        if self._journal.unsent and (self._failure or self._draining):
-            self._deliver(AudioLost(self.format.seconds(self._journal.unsent)))
-
-    def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            if self._timer is not None:
-                self._timer.cancel()
-            self._events.put_nowait(None)
+    def _address(self) -> str:
+        self._dialled = self.options
+        return f"{self._endpoint.websocket_url(STREAM_PATH)}?{connect_query(self._dialled)}"
 
     async def _connection(self) -> PyAIError | None:
-        """Dial once and converse; return why it ended, None where the stream is finished."""
-        await HOLD_OFF.passed(self._endpoint)
-        dialled = self.options
-        url = f"{self._endpoint.websocket_url(STREAM_PATH)}?{connect_query(dialled)}"
-        began = asyncio.get_running_loop().time()
+        return None if self._wishes.finished else await super()._connection()
+
+    async def _converse(self, link: Link, took: float) -> PyAIError | None:
+        self._open(took)
+        self._conversation = Conversation(
+            link, self._machine, self._journal, self._link_options, self._wishes, self._outage, self._deliver
+        )
         try:
-            link = await self._connect(url, self._endpoint, self._link_options)
-        except PyAIError as error:
-            return error
-        try:
-            self._conversation = self._open(link, dialled, asyncio.get_running_loop().time() - began)
-            return await self._conversation.run()
+            error = await self._conversation.run()
         finally:
             self._conversation = None
-            await link.close()
+        for event in self._machine.settle() if error else ():
+            self._deliver(event)
+        return error
 
-    def _open(self, link: Link, dialled: HearOptions, took: float) -> Conversation:
-        self._connections += 1
-        self._machine.configure(dialled)
+    def _open(self, took: float) -> None:
+        self._machine.configure(self._dialled)
         self._machine.open(self.format.seconds(self._journal.start))
         self._machine.configure(self.options)  # they may have changed during the dial
-        self._wishes.redial = _needs_new_connection(dialled, self.options)
+        self._wishes.redial = _needs_new_connection(self._dialled, self.options)
         self._wishes.question = ""
         if self._lost:
             self._deliver(AudioLost(self.format.seconds(self._lost)))
             self._lost = 0
         self._deliver(Connected(self._connections, took, self.format.seconds(self._journal.unsent)))
-        return Conversation(
-            link, self._machine, self._journal, self._link_options, self._wishes, self._outage, self._deliver
-        )
 
-    async def _recover(self, error: PyAIError) -> None:
-        """Make ready for the next connection and wait until it may be dialled; raise the error if it may not."""
-        for event in self._machine.settle():
-            self._deliver(event)
-        if error.retry_after:
-            HOLD_OFF.hold(self._endpoint, error.retry_after)
-        wait = self._outage.next_delay(error, asyncio.get_running_loop().time())
-        if wait is None:
-            raise error
+    def _disconnected(self, error: PyAIError) -> None:
         for _ in range(self._journal.rewind()):
             self._give_up("answered")
         self._deliver(Disconnected(error))
-        await asyncio.sleep(wait)
+
+    def _settle(self) -> None:
+        """Leave no utterance open, and tell what was never sent."""
+        if self._machine.speaking or self._journal.marks:
+            self._give_up("closed", committed=bool(self._journal.marks))
+        if self._journal.unsent and (self._failure or self._draining):
+            self._deliver(AudioLost(self.format.seconds(self._journal.unsent)))
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # What is told
 
     def _give_up(self, reason: str, *, committed: bool = True) -> None:
         for event in self._machine.give_up(reason, self._journal.sent_seconds, committed):
@@ -298,26 +211,20 @@ class HearStream:
             self._journal.confirm(self.format.size(event.at))
             self._wishes.question = ""
             self._wishes.finished = self._draining and not self._journal.marks
-        for told in (*self._turns.take(event, _now()), event):
+        for told in (*self._turns.take(event, loop.now()), event):
             self._queue(told)
         self._watch()
 
     def _queue(self, event: HearEvent) -> None:
-        waiting = self._events.qsize()
-        if waiting < _QUEUE:
-            self._events.put_nowait(event)
-        elif not _can_be_missed(event):
-            if waiting < _QUEUE + _RESERVE:
-                self._events.put_nowait(event)
-            self._fail(ConfigurationError("The events of this Hear stream are not being read", code="events_not_read"))
-
-    def _fail(self, error: PyAIError) -> None:
-        if self._taking and self._task is not None:
-            self._taking, self._failure = False, error
+        if self._outlet.put(event) or _can_be_missed(event):
+            return
+        self._outlet.put(event, must=True)
+        if not self._closed and self._task is not None:
+            self._closed, self._failure = True, events_not_read()
             self._machine.hang_up()
             self._task.cancel()
 
-    # -- the open turn ------------------------------------------------------------------------------
+    # The open turn
 
     def _watch(self) -> None:
         """Come back to look at the open turn."""
@@ -326,7 +233,7 @@ class HearStream:
 
     def _look(self) -> None:
         self._timer = None
-        overdue = self._turns.look(_now())
+        overdue = self._turns.look(loop.now())
         if overdue is not None:
             self._hurry(overdue)
         self._watch()
@@ -341,10 +248,6 @@ class HearStream:
         self._give_up(overdue.reason, committed=False)
         if self._conversation is not None:
             self._conversation.abandon(StalledError(f"A turn was not ended at its {overdue.reason}"))
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _can_be_missed(event: HearEvent) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from . import loop
 from .audio import peak
 from .backoff import Outage
 from .errors import PyAIError, ServiceError, StalledError
@@ -54,31 +55,17 @@ class OmniCall:
         self._options = options
         self._outage = outage
         self._deliver = deliver
-        self._opened_at = self._heard_at = _now()
+        self._opened_at = self._heard_at = loop.now()
         self._unanswered = 0
         self._last: OmniEvent | None = None
         self._talked = False
 
     async def run(self) -> PyAIError | None:
         """Converse until it ends; return why, None where the call is over. Leaves no task behind."""
-        parts = [asyncio.ensure_future(part) for part in (self._link.listen(self._hear), self._produce())]
-        try:
-            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for part in parts:
-                part.cancel()
-            endings = await asyncio.gather(*parts, return_exceptions=True)
-        return self._why(endings)
-
-    def _why(self, endings: list[PyAIError | BaseException | None]) -> PyAIError | None:
-        failure = self._machine.failure
-        for ending in endings:  # the listener's word comes first: it has the close code
-            if isinstance(ending, asyncio.CancelledError):
-                continue
-            if ending is not None and not isinstance(ending, PyAIError):
-                raise ending
-            failure = failure or ending
-            break
+        error = await loop.until_first(
+            self._link.listen(self._hear), self._produce()
+        )  # the listener's has the close code
+        failure = self._machine.failure or error
         if isinstance(failure, StalledError):
             self._link.abort()
         return self._explained(failure)
@@ -92,7 +79,7 @@ class OmniCall:
         return failure
 
     def _hear(self, message: Message) -> bool:
-        self._heard_at, self._unanswered = _now(), 0
+        self._heard_at, self._unanswered = loop.now(), 0
         self._tell(self._machine.receive(message, self._heard_at))
         return not (self._machine.ended or self._machine.failure)
 
@@ -103,16 +90,15 @@ class OmniCall:
         self._deliver(events)
 
     async def _produce(self) -> None:
-        due = _now()
+        due = loop.now()
         while not self._machine.failure:
             for message in self._machine.data_to_send():
                 await self._link.send(message)
             if self.closing:
                 return
             await self._send_slot()
-            self._tell(self._machine.tick(_now()))
-            self._check(_now())
-            now = _now()
+            self._tell(self._machine.tick(loop.now()))
+            self._check(now := loop.now())
             due = max(due + SLOT, now - _LATEST)
             await asyncio.sleep(max(_LEAST_APART, due - now))
 
@@ -128,7 +114,3 @@ class OmniCall:
             self._heard_at, self._unanswered = now, 0
         if self._unanswered > _LOUD_SLOTS and now - self._heard_at > self._options.silence_from_server:
             raise StalledError(f"Speech was sent for {self._options.silence_from_server:g} s and nothing came back")
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

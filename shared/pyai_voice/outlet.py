@@ -1,52 +1,58 @@
-"""The events of an Omni stream on their way to whoever reads them: bounded, and cleared by an interruption."""
+"""The events of a stream on their way to whoever reads them: in order, each once, and bounded."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from .errors import ConfigurationError
-from .omni_events import Interrupted, OmniEvent, ReplyAudio, ReplyText
 
-__all__ = ["Outlet"]
+__all__ = ["Outlet", "events_not_read"]
 
-_MOST_EVENTS = 4_000
-_MOST_AUDIO = 16_000_000
-"""Bytes: five minutes at 24000."""
+E = TypeVar("E")
+
+_RESERVE = 20
+"""Room beyond the bound for what must be told."""
 
 
-class Outlet:
-    """One writer, one reader, one event loop."""
+class Outlet(Generic[E]):
+    """One writer, one reader, one event loop. Holds events that weigh ``most`` together; each weighs 1, or as given."""
 
-    def __init__(self) -> None:
-        self._events: deque[OmniEvent] = deque()
-        self._audio = 0
+    def __init__(self, most: int, weigh: Callable[[E], int] = lambda _: 1) -> None:
+        self._most = most
+        self._weigh = weigh
+        self._weight = 0
+        self._events: deque[E] = deque()
         self._changed = asyncio.Event()
         self._ended = False
 
-    def put(self, event: OmniEvent) -> None:
-        """Take an event; an interruption takes away the sound and words of the agent that were not read yet.
+    def put(self, event: E, *, must: bool = False) -> bool:
+        """Take an event; False where too much waits. What ``must`` be told has a little room more.
 
-        Raises ConfigurationError if nobody reads.
+        After the end nothing is told, and nobody is to mind.
         """
-        if isinstance(event, Interrupted):
-            self._events = deque(each for each in self._events if not isinstance(each, ReplyAudio | ReplyText))
-            self._audio = 0
-        if isinstance(event, ReplyAudio):
-            self._audio += len(event.pcm)
-        if len(self._events) >= _MOST_EVENTS or self._audio > _MOST_AUDIO:
-            raise ConfigurationError("The events of this Omni stream are not being read", code="events_not_read")
+        if self._ended:
+            return True
+        if self._weight >= self._most + _RESERVE * must:
+            return False
         self._events.append(event)
+        self._weight += self._weigh(event)
         self._changed.set()
+        return True
 
-    def end(self, last: OmniEvent | None) -> None:
-        """Let the reader come to an end after what waits and a last event; without effect when called again."""
-        if not self._ended and last is not None:
-            self._events.append(last)
+    def take_back(self, *kinds: type[E]) -> None:
+        """Forget the events of some kinds that were not read yet."""
+        self._events = deque(each for each in self._events if not isinstance(each, kinds))
+        self._weight = sum(map(self._weigh, self._events))
+
+    def end(self) -> None:
+        """Let the reader come to an end after what waits."""
         self._ended = True
         self._changed.set()
 
-    async def get(self) -> OmniEvent | None:
+    async def get(self) -> E | None:
         """Return the next event, None at the end, also when called again. Cancel-safe."""
         while not self._events:
             if self._ended:
@@ -54,6 +60,10 @@ class Outlet:
             self._changed.clear()
             await self._changed.wait()
         event = self._events.popleft()
-        if isinstance(event, ReplyAudio):
-            self._audio -= len(event.pcm)
+        self._weight -= self._weigh(event)
         return event
+
+
+def events_not_read() -> ConfigurationError:
+    """Return the error that ends a stream whose reader does not read."""
+    return ConfigurationError("The events of this stream are not being read", code="events_not_read")

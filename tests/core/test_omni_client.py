@@ -635,6 +635,44 @@ def test_touch_tones_are_sent_one_by_one_in_both_spellings() -> None:
         line.client.press("1 2")
 
 
+def tones(line: Line) -> str:
+    """Return the touch tones that are sent now."""
+    return "".join(each["digit"] for each in line.sent() if each["type"] == "dtmf")
+
+
+def test_touch_tones_wait_until_the_call_has_begun_and_its_agent_is_configured() -> None:
+    line = Line(greet=False)
+    line.client.press("1" * 64)
+    line.client.press("23")
+    line.client.open(line.now)  # dialled, at last
+    assert not tones(line)
+    line.hears(hello())
+    assert not tones(line)
+    line.hears(event("configured", tools=0))
+    assert tones(line) == "1" * 62 + "23"
+    line.client.update(OmniOptions(persona="B"), line.now)
+    line.client.press("4")
+    assert tones(line) == "4"
+
+
+def test_touch_tones_that_are_pressed_in_an_outage_are_for_the_next_call() -> None:
+    line = Line()
+    line.client.lost(line.now)
+    line.client.press("5#")
+    line.client.open(line.now)
+    assert not tones(line)
+    line.hears(hello(), event("configured", tools=0))
+    assert tones(line) == "5#"
+
+
+def test_a_profile_hears_touch_tones_as_soon_as_the_call_has_begun() -> None:
+    line = Line(greet=False, configure=False, session_label="desk")
+    line.client.press("9")
+    assert not tones(line)
+    line.hears(hello())
+    assert tones(line) == "9"
+
+
 # Trouble
 
 

@@ -1,16 +1,12 @@
-"""The caller's slots, the agent's sound at another rate, and the outlet of events."""
+"""The caller's slots, and the agent's sound at another rate."""
 
 from __future__ import annotations
-
-import asyncio
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyai_voice.errors import ConfigurationError
-from pyai_voice.omni_events import IdlePrompt, Interrupted, OmniEvent, ReplyAudio, ReplyEnded, ReplyText
-from pyai_voice.outlet import Outlet
+from pyai_voice.omni_events import Interrupted, ReplyAudio, ReplyEnded
 from pyai_voice.reply_sound import ReplySound
 from pyai_voice.slots import CallerSlots
 
@@ -126,52 +122,3 @@ def test_replies_and_rates_do_not_mix() -> None:
         assert total(
             [each for each in events if isinstance(each, ReplyAudio) and each.reply == reply]
         ) == pytest.approx(samples, abs=2)
-
-
-async def test_an_interruption_takes_sound_and_words_that_were_not_read() -> None:
-    outlet = Outlet()
-    for event in (
-        ReplyAudio("r1", bytes(960), 24000),
-        ReplyText("r1", "Hi", "Hi", True),
-        IdlePrompt(),
-        Interrupted("r1"),
-        ReplyAudio("r2", bytes(960), 24000),
-    ):
-        outlet.put(event)
-    read = [await outlet.get() for _ in range(3)]
-    assert read == [IdlePrompt(), Interrupted("r1"), ReplyAudio("r2", bytes(960), 24000)]
-
-
-@pytest.mark.parametrize("last", [None, Interrupted("r1")])
-async def test_after_the_end_comes_what_waits_then_the_last_event_then_nothing(last: OmniEvent | None) -> None:
-    outlet = Outlet()
-    outlet.put(IdlePrompt())
-    outlet.end(last)
-    outlet.end(IdlePrompt())
-    read = [await outlet.get() for _ in range(4)]
-    assert [event for event in read if event] == [IdlePrompt(), *([last] if last else [])]
-    assert read[-2:] == [None, None]
-
-
-async def test_an_outlet_is_bounded_in_events_and_in_audio() -> None:
-    outlet = Outlet()
-    for _ in range(4_000):
-        outlet.put(IdlePrompt())
-    with pytest.raises(ConfigurationError, match="not being read"):
-        outlet.put(IdlePrompt())
-    outlet = Outlet()
-    for _ in range(8):
-        outlet.put(ReplyAudio("r1", bytes(2_000_000), 24000))
-        await outlet.get()
-    for _ in range(8):
-        outlet.put(ReplyAudio("r1", bytes(2_000_000), 24000))
-    with pytest.raises(ConfigurationError, match="not being read"):
-        outlet.put(ReplyAudio("r1", bytes(2), 24000))
-
-
-async def test_a_reader_waits_for_what_comes() -> None:
-    outlet = Outlet()
-    reading = asyncio.create_task(outlet.get())
-    await asyncio.sleep(0)
-    outlet.put(IdlePrompt())
-    assert await reading == IdlePrompt()

@@ -409,8 +409,8 @@ async def test_options_digits_and_answers_reach_the_service() -> None:
     async with omni_service(stay) as service:
         async with stream(service, persona="A", voice="onyx") as omni:
             omni.update(persona="B")  # before there is a connection
-            await next_of(Configured, omni)
             omni.press("1#")
+            await next_of(Configured, omni)
             omni.update(persona="C")
             await next_of(Configured, omni)
             with pytest.raises(ConfigurationError, match="rate cannot change"):
@@ -449,6 +449,20 @@ async def test_closing_says_goodbye_closes_with_1000_and_may_be_repeated() -> No
         omni.start()
     assert [each["type"] for each in service.peers[0].controls] == ["configure", "session_ending"]
     assert closed == [1000] and len(service.dials) == 1
+
+
+async def test_a_connection_that_breaks_during_the_goodbye_is_no_error() -> None:
+    async def drop(peer: Peer) -> None:
+        await stay(peer)
+        peer.socket.transport.abort()
+
+    async with omni_service(drop) as service:
+        omni = stream(service)
+        omni.start()
+        await next_of(Configured, omni)
+        await omni.aclose()
+        events, error = await collect(omni)
+        assert error is None and events[-1] == CallEnded("client")
 
 
 async def test_a_stream_that_was_never_started_closes_at_once() -> None:

@@ -51,6 +51,8 @@ _MOST_EARLY = 960_000
 _MOST_COMPLAINTS = 5
 """Malformed messages of a connection that are told of."""
 _DIGITS = re.compile(r"[0-9A-Da-d*#]{1,64}")
+_MOST_DIGITS = 64
+"""Touch tones that wait for the call; of more the oldest are dropped."""
 
 
 class OmniClient:
@@ -76,6 +78,7 @@ class OmniClient:
         self._tools = ToolLedger()
         self._history = History()
         self._outgoing: list[bytes] = []
+        self._digits = deque[str](maxlen=_MOST_DIGITS)
         self._begin(0.0)
 
     def _begin(self, now: float) -> None:
@@ -127,13 +130,15 @@ class OmniClient:
             self._outgoing.append(failure_message(call_id, error))
 
     def press(self, digits: str) -> None:
-        """Send touch tones, one message each. Raises ConfigurationError for what is no touch tone."""
+        """Send touch tones, one message each, as soon as the service has taken the agent as it is to be.
+
+        Until then the last 64 are kept, over lost connections too. Raises ConfigurationError for what is no touch tone.
+        """
         if not _DIGITS.fullmatch(digits):
             raise ConfigurationError(
                 "digits: expected 0 to 9, A to D, * and #, at most 64", code="invalid_option", hint="Leave out spaces"
             )
-        for digit in digits.upper():
-            self._send("dtmf", digit=digit, digits=digit)
+        self._digits.extend(digits.upper())
 
     def interrupt(self, now: float) -> list[OmniEvent]:
         """Drop the agent's turn on our own account; the wire has no word for it, so the service is not told."""
@@ -145,8 +150,16 @@ class OmniClient:
 
     def data_to_send(self) -> list[bytes]:
         """Return the messages to send now, in order; each is returned once."""
+        while self._digits and self._ready:
+            digit = self._digits.popleft()
+            self._send("dtmf", digit=digit, digits=digit)
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
+
+    @property
+    def _ready(self) -> bool:
+        """Whether the call has begun and its agent is configured."""
+        return self.output_rate is not None and not any(first for *_, first in self._unconfirmed)
 
     def _configure(self, now: float, *, first: bool) -> None:
         asked = self.options.asked()
