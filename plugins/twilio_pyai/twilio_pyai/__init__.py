@@ -9,8 +9,10 @@ from .access import Access
 from .app import create_app
 from .control import CallControl, ControlError
 from .options import TwilioOptions
+from .refusals import Refusal
 from .streams import Agent
 from .twiml import connect, detect, transfer
+from .webhook import Webhook
 from .wire import Started
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "Agent",
     "CallControl",
     "ControlError",
+    "Refusal",
     "Started",
     "TwilioOptions",
+    "Webhook",
     "connect",
     "create_app",
     "detect",

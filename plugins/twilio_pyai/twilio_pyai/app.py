@@ -15,7 +15,6 @@ from starlette.routing import Route, WebSocketRoute
 from pyai_voice.client import Client
 from pyai_voice.omni_tools import ToolHandler
 from pyai_voice.server.limits import Slots
-from pyai_voice.server.settings import Settings
 
 from .access import Access
 from .control import CallControl
@@ -55,7 +54,5 @@ def create_app(
         if client is None:
             await used.aclose()
 
-    routes = [Route("/voice", Webhook(access, options).__call__, methods=["POST"]), WebSocketRoute("/media", streams)]
-    app = Starlette(routes=routes, lifespan=life)
-    app.state.settings = Settings(receive_stall=options.stall)
-    return app
+    routes = [Route("/voice", Webhook(access, options), methods=["POST"]), WebSocketRoute("/media", streams)]
+    return Starlette(routes=routes, lifespan=life)

@@ -26,6 +26,7 @@ from pyai_voice.omni_events import (
     TransferRequested,
 )
 
+from .music import music
 from .options import TwilioOptions
 from .playout import Playout
 from .tones import DIALABLE, tones
@@ -37,6 +38,8 @@ _log = logging.getLogger("twilio_pyai")
 _LAST_WORDS = 1.0
 """Seconds for a goodbye to begin, where the agent hangs up while it says nothing."""
 _MOST_DIGITS = 64
+_LONGEST_HOLD = 120.0
+"""Seconds of music, also where the agent does not say how many it wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,12 @@ class Attendant:
         self._can_transfer = can_transfer
         self._replying = False
         self._full = False
+        self._hold = 0.0
         self._leave: Leave | None = None
 
     async def attend(self) -> Leave:
-        """Play what the agent says until it leaves the call, or is lost for good."""
+        """Play what the agent says until it leaves the call, or is lost for good; may be called again after that."""
+        self._leave = None
         try:
             async with asyncio.timeout(None) as patience:
                 async for event in self._stream:
@@ -101,9 +106,11 @@ class Attendant:
                 self._replying = True
             case ReplyEnded():
                 self._replying = False
+                self._play_hold()
             case ReplyAudio(pcm=pcm):
                 self._play(pcm)
             case Interrupted():
+                self._hold = 0.0
                 self._playout.interrupt()
                 self._wake()
             case _:
@@ -119,8 +126,9 @@ class Attendant:
                 self._transfer(destination)
             case CallEnded(reason):
                 self._leave = self._leave or Leave(f"ended by {reason}")
-            case HoldRequested():
-                _log.warning("call %s: the agent wants hold music; there is none", self._call_sid)
+            case HoldRequested(seconds):
+                self._hold = min(_LONGEST_HOLD if seconds is None else seconds, _LONGEST_HOLD)
+                self._play_hold()
             case _:
                 pass
 
@@ -129,6 +137,13 @@ class Attendant:
             self._full = True
             _log.warning("call %s: the agent says more than can wait; the rest is dropped", self._call_sid)
         self._wake()
+
+    def _play_hold(self) -> None:
+        """Play music once the words are complete in which the agent asks to wait; its next words end it."""
+        if self._hold > 0 and not self._replying:
+            self._playout.say(music(self._hold), "music")
+            self._hold = 0.0
+            self._wake()
 
     def _dial(self, digits: str) -> None:
         if not digits or len(digits) > _MOST_DIGITS or not set(digits) <= DIALABLE:

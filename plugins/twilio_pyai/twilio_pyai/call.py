@@ -62,6 +62,7 @@ class Call:
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._obeying = False
+        self._gone = False
         self._attendant = Attendant(
             stream, self._playout, options, self._wake.set, self._sid, can_transfer=control is not None
         )
@@ -75,6 +76,7 @@ class Call:
         tasks = (conversing, asyncio.create_task(self._listen()), asyncio.create_task(self._play()))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._gone = True
             if self._obeying:  # Twilio ends the stream the moment it obeys, before it says so
                 await asyncio.wait([conversing])
             return next(task for task in tasks if task.done()).result()
@@ -123,13 +125,19 @@ class Call:
         return _HUNG_UP
 
     async def _converse(self) -> str:
-        leave = await self._until_one_leaves()
-        self._playout.release()
-        if leave.message:
-            await self._say(leave.message)
-        await self._heard()
-        self._obeying = True
-        return await self._obey(leave)
+        while True:
+            leave = await self._until_one_leaves()
+            self._playout.release()
+            self._playout.end_music()
+            if leave.message:
+                await self._say(leave.message)
+            await self._heard()
+            self._obeying = True
+            if await self._obey(leave) or not leave.transfer:
+                return leave.why
+            if self._gone:
+                return _HUNG_UP
+            self._obeying = False  # who was not transferred still has the agent
 
     async def _until_one_leaves(self) -> Leave:
         attending = asyncio.create_task(self._attendant.attend())
@@ -166,6 +174,7 @@ class Call:
             decision = await deciding
         finally:
             deciding.cancel()
+        self._amd = None
         _log.info("call %s: %s has answered: %s", self._sid, decision.answered_by, decision.reason)
         if decision.is_machine() and self._options.machines == "hang_up":
             self._playout.interrupt()
@@ -199,17 +208,20 @@ class Call:
 
     # The end
 
-    async def _obey(self, leave: Leave) -> str:
-        """Hang up, transfer or apologise; without credentials the call ends with its stream."""
+    async def _obey(self, leave: Leave) -> bool:
+        """Hang up, transfer or apologise; tell whether it is done. Without credentials, closing the stream does."""
         if self._control is None:
             if leave.failed:
                 _log.warning("call %s: no apology: Twilio's credentials are needed", self._sid)
-            return leave.why
+            return True
         try:
             await self._ask(self._control, leave)
+            return True
         except (ControlError, ConfigurationError) as error:
-            _log.warning("call %s: %s", self._sid, error)
-        return leave.why
+            _log.warning(
+                "call %s: not %s: %s", self._sid, "transferred" if leave.transfer else "hung up by REST", error
+            )
+        return False
 
     async def _ask(self, control: CallControl, leave: Leave) -> None:
         if leave.transfer:

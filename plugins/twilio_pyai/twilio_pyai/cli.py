@@ -37,8 +37,10 @@ TOKEN, ACCOUNT, KEY, KEY_SECRET = "TWILIO_AUTH_TOKEN", "TWILIO_ACCOUNT_SID", "TW
 _HOW = f"Set {TOKEN} to the account's auth token, or say --insecure to try it on this machine"
 _DESTINATION = {"type": "object", "properties": {"destination": {"type": "string"}}}
 _DIGITS = {"type": "object", "properties": {"digits": {"type": "string"}}, "required": ["digits"]}
+_SECONDS = {"type": "object", "properties": {"seconds": {"type": "number"}}}
 _CONTROLS = {
     "end_call": Tool(name="end_call", description="Hang up when the conversation is over."),
+    "play_hold": Tool(name="play_hold", description="Play music while the caller waits.", parameters=_SECONDS),
     "send_dtmf": Tool(name="send_dtmf", description="Press keys of the telephone.", parameters=_DIGITS),
     "transfer_to_human": Tool(name="transfer_to_human", description="Connect the caller.", parameters=_DESTINATION),
 }
@@ -94,7 +96,7 @@ class _Wishes(NamedTuple):
 
     def agent(self) -> OmniOptions:
         """Return the agent. Raises ConfigurationError for wishes that do not go together."""
-        controls = ["end_call", "send_dtmf", *(["transfer_to_human"] if self.transfers else [])]
+        controls = ["end_call", "play_hold", "send_dtmf", *(["transfer_to_human"] if self.transfers else [])]
         return OmniOptions(
             persona=_text(self.persona) if self.persona else None,
             greeting=self.greeting,

@@ -120,7 +120,7 @@ class Line:
         if refusal is None:
             await self.websocket.close()
         elif self.websocket.application_state is not WebSocketState.CONNECTING:
-            reason = refusal.message.encode()[:_LONGEST_REASON].decode("utf-8", "ignore")
+            reason = refusal.detail.encode()[:_LONGEST_REASON].decode("utf-8", "ignore")
             await self.websocket.close(_close_code(refusal), reason)
         elif "websocket.http.response" in self.websocket.scope.get("extensions", {}):
             await self.websocket.send_denial_response(refusal.response())
@@ -129,4 +129,4 @@ class Line:
 
 
 def _close_code(refusal: Refusal) -> int:
-    return _CLOSE_CODES.get(refusal.status, _FAILED if refusal.status >= 500 else _WRONG)
+    return _CLOSE_CODES.get(refusal.status_code, _FAILED if refusal.status_code >= 500 else _WRONG)

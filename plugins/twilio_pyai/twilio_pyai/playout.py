@@ -7,6 +7,7 @@ before it. So that an interruption takes back what was not heard, Twilio gets so
     interrupt: words that wait are dropped, and Twilio is told to drop its own (``Clear``)
 
 Touch tones are sent when the words before them have been heard, and are never taken back: half a number dials wrongly.
+Hold music comes after all that waits, and goes at once for whatever is said next.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _MOST_MARKS = 10
 _LONGEST = 300 * RATE
 """Bytes that may wait."""
 
-Kind = Literal["words", "tones"]
+Kind = Literal["words", "tones", "music"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,14 @@ class Playout:
         self._held = False
 
     def say(self, coded: bytes, kind: Kind = "words") -> bool:
-        """Take sound (mu-law, any size) to be heard after what waits; tell whether there was room for it."""
+        """Take sound (mu-law, any size) to be heard after what waits; tell whether there was room for it.
+
+        Music that is on ends: at once for words and tones, without a gap for other music.
+        """
+        if kind == "music":
+            self._drop("music")
+        else:
+            self.end_music()
         if sum(len(each.coded) for each in self._waiting) + len(coded) > _LONGEST:
             return False
         if not self._waiting or self._waiting[-1].kind != kind:
@@ -100,13 +108,16 @@ class Playout:
         return True
 
     def interrupt(self) -> None:
-        """Take back the words that were not heard; tones stay."""
-        self._waiting = deque(each for each in self._waiting if each.kind == "tones")
-        if self._kind == "tones" and self._sounding:
-            return
-        self._clear = True
-        self._marks.clear()
-        self._unmarked, self._ends_at = 0, 0.0
+        """Take back the words and the music that were not heard; tones stay."""
+        self._drop("words", "music")
+        if self._kind != "tones" or not self._sounding:
+            self._take_back()
+
+    def end_music(self) -> None:
+        """Take back the music, and nothing else."""
+        self._drop("music")
+        if self._kind == "music" and self._sounding:
+            self._take_back()
 
     def played(self, name: str) -> None:
         """Take a mark that came back; one that is not expected says nothing."""
@@ -141,6 +152,15 @@ class Playout:
     @property
     def _sounding(self) -> bool:
         return bool(self._marks or self._unmarked)
+
+    def _drop(self, *kinds: Kind) -> None:
+        self._waiting = deque(each for each in self._waiting if each.kind not in kinds)
+
+    def _take_back(self) -> None:
+        """Let Twilio drop what it has."""
+        self._clear = True
+        self._marks.clear()
+        self._unmarked, self._ends_at = 0, 0.0
 
     def _piece(self, first: _Waiting, now: float) -> Piece | None:
         ahead = self._ends_at - now

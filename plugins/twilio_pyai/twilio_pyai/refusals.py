@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
 from pyai_voice.errors import ServiceError, rule_for
@@ -11,21 +12,18 @@ from pyai_voice.errors import ServiceError, rule_for
 __all__ = ["Refusal", "from_core"]
 
 
-class Refusal(Exception):
-    """An answer that is no success."""
+class Refusal(HTTPException):
+    """An answer that is no success; raised inside an application of Starlette or FastAPI it becomes that answer."""
 
     def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.retry_after = retry_after
+        headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+        if status == 408:
+            headers["Connection"] = "close"  # the rest of the body may still come
+        super().__init__(status, message, headers)
 
     def response(self) -> PlainTextResponse:
         """Return it as an HTTP answer."""
-        headers = {} if self.retry_after is None else {"Retry-After": str(math.ceil(self.retry_after))}
-        if self.status == 408:
-            headers["Connection"] = "close"  # the rest of the body may still come
-        return PlainTextResponse(self.message, self.status, headers)
+        return PlainTextResponse(self.detail, self.status_code, self.headers)
 
 
 def from_core(error: ServiceError) -> Refusal:

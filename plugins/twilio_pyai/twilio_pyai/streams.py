@@ -78,7 +78,7 @@ class MediaStreams:
         except WebSocketDisconnect:
             return "hung up before it began", True
         await line.end(refusal)
-        return f"{refusal.status}, {refusal.message}", False
+        return f"{refusal.status_code}, {refusal.detail}", False
 
     async def _serve(self, line: Line) -> str:
         await line.websocket.accept()

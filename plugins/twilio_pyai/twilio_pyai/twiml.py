@@ -7,6 +7,7 @@ Source: Twilio, "TwiML Voice: <Stream>"; PyAI's protocol, AMD ("Twilio").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from twilio.twiml.voice_response import Connect, Dial, Start, Stream, VoiceResponse
@@ -18,7 +19,10 @@ from pyai_voice.protocol.amd.wire import STREAM_PATH, custom_parameters
 
 from .options import is_destination
 
-__all__ = ["apologise", "connect", "detect", "transfer"]
+__all__ = ["UNSPEAKABLE", "apologise", "connect", "detect", "transfer"]
+
+UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML has no way to write."""
 
 _LONGEST_PARAMETER = 500
 """Characters of a parameter's name and value together; Twilio's limit."""
@@ -102,5 +106,7 @@ def _stream(url: str, parameters: Mapping[str, str]) -> Stream:
         if not name or len(name) + len(value) > _LONGEST_PARAMETER:
             message = f"parameter {name[:40]!r}: expected at most {_LONGEST_PARAMETER} characters with its value"
             raise ConfigurationError(message, code="invalid_option")
+        if UNSPEAKABLE.search(name + value):
+            raise ConfigurationError(f"parameter {name[:40]!r}: has a control character", code="invalid_option")
         stream.parameter(name=name, value=value)
     return stream

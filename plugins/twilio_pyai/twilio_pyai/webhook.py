@@ -1,6 +1,7 @@
 """The webhook of a number: Twilio asks what to do with a call, and is told to stream it here.
 
-Above: :mod:`.app`. Source: Twilio, "Twilio's request to your application".
+Above: :mod:`.app`, and servers whose bots take the stream themselves, such as Pipecat's. Source: Twilio, "Twilio's
+request to your application".
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from pyai_voice.errors import ServiceError
 from pyai_voice.server.limits import limited
@@ -18,7 +20,7 @@ from pyai_voice.server.limits import limited
 from .access import Access
 from .options import TwilioOptions
 from .refusals import Refusal, from_core
-from .twiml import connect
+from .twiml import UNSPEAKABLE, connect
 
 __all__ = ["Webhook"]
 
@@ -31,16 +33,20 @@ _LONGEST_VALUE = 200
 
 
 class Webhook:
-    """Answers with TwiML; one line of log for each request."""
+    """Answers with TwiML; one line of log for each request. An ASGI application, for a route with POST."""
 
-    def __init__(self, access: Access, options: TwilioOptions, stream: str = "media") -> None:
+    def __init__(self, access: Access, options: TwilioOptions | None = None, stream: str = "media") -> None:
         """``stream`` is the last part of the address of the media streams, beside this one."""
         self._access = access
-        self._options = options
+        self._options = options or TwilioOptions()
         self._stream = stream
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        response = await self._attempt(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _attempt(self, request: Request) -> Response:
         try:
             response = await self._answer(request)
         except Refusal as error:
@@ -49,7 +55,7 @@ class Webhook:
             refusal = from_core(error)
         else:
             return response
-        _log.warning("voice %s, %s", refusal.status, refusal.message)
+        _log.warning("voice %s, %s", refusal.status_code, refusal.detail)
         return refusal.response()
 
     async def _answer(self, request: Request) -> Response:
@@ -67,7 +73,7 @@ class Webhook:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
             raise Refusal(415, f"expected {_FORM}")
         try:
-            return await limited(request, self._options.max_body).form()
+            return await limited(request, self._options.max_body, stall=self._options.stall).form()
         except (HTTPException, ValueError):
             pass
         except ClientDisconnect:
@@ -77,4 +83,4 @@ class Webhook:
 
 def _text(form: FormData, name: str) -> str:
     value = form.get(name)
-    return value[:_LONGEST_VALUE] if isinstance(value, str) else ""
+    return UNSPEAKABLE.sub("", value)[:_LONGEST_VALUE] if isinstance(value, str) else ""

@@ -45,14 +45,14 @@ class Slots:
             self.taken -= 1
 
 
-def limited(request: Request, limit: int, code: str = "payload_too_large") -> Request:
+def limited(request: Request, limit: int, code: str = "payload_too_large", *, stall: float | None = None) -> Request:
     """Return the request with a bounded body.
 
     Reading it raises RequestError ``code`` (413) after ``limit`` bytes, and ServerError ``request_timeout``
-    (408) when the client does not go on.
+    (408) when the client does not go on for ``stall`` seconds; the settings of the application say where it is None.
     """
-    stall = request.app.state.settings.receive_stall
-    return Request(request.scope, _LimitedReceive(request.receive, limit, stall, code))
+    patience = stall or request.app.state.settings.receive_stall
+    return Request(request.scope, _LimitedReceive(request.receive, limit, patience, code))
 
 
 class _LimitedReceive:

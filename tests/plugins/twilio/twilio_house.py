@@ -150,7 +150,7 @@ class TwilioCall:
             case "media":
                 assert message.keys() == {"event", "streamSid", "media"}
                 coded = base64.b64decode(message["media"]["payload"], validate=True)
-                assert len(coded) == FRAME
+                assert coded
                 self._buffer.append(coded)
             case "mark":
                 self._buffer.append(message["mark"]["name"])
@@ -177,7 +177,7 @@ class TwilioCall:
                 await self._echo(piece)
                 self._changed.set()
                 continue
-            ends_at += 0.02
+            ends_at += len(piece) / 8000
             self.heard.append(Played(now(), piece))
             self._changed.set()
             await asyncio.sleep(max(0.0, ends_at - now()))
@@ -272,9 +272,18 @@ class Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
+        self._more = asyncio.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
+        self._more.set()
+
+    async def until(self, beginning: str) -> None:
+        """Wait for a line that begins so."""
+        async with asyncio.timeout(10):
+            while not any(line.startswith(beginning) for line in self.lines):
+                self._more.clear()
+                await self._more.wait()
 
 
 def now() -> float:

@@ -27,6 +27,7 @@ class Rest:
 
     url: str = ""
     status: int = 200
+    token: str = TOKEN
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     """The call's SID ("" for a new call) and the form."""
     on_ask: Callable[[], object] | None = None
@@ -35,7 +36,7 @@ class Rest:
         return CallControl(ACCOUNT, token, base_url=self.url, **more)
 
     async def answer(self, request: Request) -> Response:
-        wanted = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+        wanted = base64.b64encode(f"{ACCOUNT}:{self.token}".encode()).decode()
         if request.headers["authorization"] != f"Basic {wanted}":
             return JSONResponse({"code": 20003, "message": "Authenticate", "status": 401}, 401)
         sid = request.path_params.get("sid", "")
