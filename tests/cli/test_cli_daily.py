@@ -150,7 +150,7 @@ async def test_a_wrong_key_is_a_sentence_with_the_remedy(local: Local, arguments
 
 @pytest.mark.parametrize("arguments", [("agents", "list"), ("jobs", "list"), ("calls", "list")], ids=" ".join)
 async def test_a_scope_that_is_missing(local: Local, arguments: tuple[str, ...]) -> None:
-    key = local.server.app.state.keys.mint(("hear:*",)).secret
+    key = (await local.server.app.state.stores.keys.mint(("hear:*",))).secret
     said = sentence(await Shell(local.server.base_url, key).run(*arguments, status=1))
     assert "403" in said
     assert "scope" in said

@@ -106,14 +106,14 @@ async def test_a_wrong_key(local: Local) -> None:
 
 
 async def test_scopes_that_are_missing(local: Local) -> None:
-    key = local.server.app.state.keys.mint(("hear:stream",)).secret
+    key = (await local.server.app.state.stores.keys.mint(("hear:stream",))).secret
     found = await examined(Shell(local.server.base_url, key), status=1)
     assert found["scopes for pyai-voice"]["status"] == "fail"
     assert "speak:synthesize" in found["scopes for pyai-voice"]["said"]
     assert statuses(found, "Speak", "Omni", "GET /v1/agents") == ["skip"] * 3
     assert "lacks omni:session" in found["Omni"]["said"]
     assert found["Hear"]["status"] == "warn"
-    key = local.server.app.state.keys.mint(("hear:stream", "voice:*")).secret
+    key = (await local.server.app.state.stores.keys.mint(("hear:stream", "voice:*"))).secret
     found = await examined(Shell(local.server.base_url, key), "--quick")
     assert statuses(found, "scopes for pyai-voice", "scopes for pipecat-pyai") == ["pass", "warn"]
 

@@ -220,7 +220,7 @@ async def test_nothing_is_heard_without_a_key(local: Local, message: str, code: 
 
 
 async def test_a_key_without_the_scope_is_refused(local: Local) -> None:
-    secret = local.server.app.state.keys.mint(("hear:*",)).secret
+    secret = (await local.server.app.state.stores.keys.mint(("hear:*",))).secret
     async with asyncio.timeout(20), dial(local) as socket:
         await socket.send(start(api_key=secret))
         (error,) = await told(socket)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import stat
 import time
+from contextlib import aclosing, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,11 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from pyai_voice.errors import ConfigurationError, RateLimitError
-from pyai_voice.server.auth import MOST_KEYS, Key, KeyRing
+from pyai_voice.errors import ConfigurationError, RateLimitError, ServerError
 from pyai_voice.server.settings import Settings, prepare_folder
+from pyai_voice.server.state import State
 from pyai_voice.server.state.database import Database
+from pyai_voice.server.state.keys import MOST_KEYS, Key
 from pyai_voice.server.state.usage import Usage
 from tests.server.conftest import STREAM, Local, read, serve
 
@@ -56,7 +59,7 @@ async def test_an_unknown_key_is_refused(local: Local, form: Any) -> None:
 async def test_no_key_and_two_keys_are_refused(local: Local) -> None:
     none = await local.http.get("/v1/models")
     assert none.status_code == 401
-    assert none.json()["error"]["message"] == "No API key: send one in the Authorization header, as a bearer token"
+    assert none.json()["error"]["message"] == "No API key; send one in the Authorization header, as a bearer token"
     both = {**local.bearer, "x-api-key": "pyai_test_other"}
     assert (await local.http.get("/v1/models", headers=both)).status_code == 401
     basic = {"Authorization": f"Basic {local.server.api_key}"}
@@ -103,22 +106,24 @@ async def test_the_key_in_the_query_opens_a_stream_and_two_keys_do_not(local: Lo
     assert (await offered(local))[0] == 401
 
 
-def with_scopes(local: Local, *scopes: str) -> dict[str, str]:
-    key: Key = local.server.app.state.keys.mint(scopes)
+async def with_scopes(local: Local, *scopes: str) -> dict[str, str]:
+    key: Key = await local.server.app.state.stores.keys.mint(scopes)
     return {"Authorization": f"Bearer {key.secret}"}
 
 
 @pytest.mark.conforms("A-13")
 @pytest.mark.parametrize("scope", ["speak:synthesize", "voice:synthesize", "speak:*", "voice:*", "*"])
 async def test_both_generations_of_scopes_and_wildcards_let_speak(local: Local, scope: str) -> None:
-    response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=with_scopes(local, scope))
+    headers = await with_scopes(local, scope)
+    response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=headers)
     assert response.status_code == 200
 
 
 @pytest.mark.conforms("A-13")
 @pytest.mark.parametrize("scope", ["hear:*", "speak:clone", "voice", ""])
 async def test_another_scope_does_not(local: Local, scope: str) -> None:
-    response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=with_scopes(local, scope))
+    headers = await with_scopes(local, scope)
+    response = await local.http.post("/v1/audio/speech", json={"input": "hello"}, headers=headers)
     assert response.status_code == 403
     assert response.json()["error"]["code"] == "insufficient_scope"
 
@@ -126,7 +131,7 @@ async def test_another_scope_does_not(local: Local, scope: str) -> None:
 @pytest.mark.conforms("H-21")
 async def test_a_stream_without_its_scope_is_refused_before_the_upgrade(local: Local) -> None:
     with pytest.raises(InvalidStatus) as refusal:
-        async with local.stream(subprotocols=None, additional_headers=with_scopes(local, "hear:transcribe")):
+        async with local.stream(subprotocols=None, additional_headers=await with_scopes(local, "hear:transcribe")):
             pass
     assert refusal.value.response.status_code == 403
     assert json.loads(refusal.value.response.body or b"")["error"]["code"] == "insufficient_scope"
@@ -226,21 +231,45 @@ async def test_a_page_of_this_machine_can(local: Local) -> None:
     assert response.status_code == 201
 
 
-def test_there_is_an_end_to_sandbox_keys_and_expired_ones_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = KeyRing()
-    made = [keys.mint() for _ in range(MOST_KEYS)]
-    with pytest.raises(RateLimitError) as refused:
-        keys.mint()
-    assert (refused.value.code, refused.value.retryable) == ("sandbox_limit_reached", False)
+async def test_there_is_an_end_to_sandbox_keys_and_expired_ones_make_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with aclosing(await State.open(tmp_path)) as state:
+        made = [await state.keys.mint() for _ in range(MOST_KEYS - 1)]  # and the owner's
+        with pytest.raises(RateLimitError) as refused:
+            await state.keys.mint()
+        assert (refused.value.code, refused.value.retryable) == ("sandbox_limit_reached", False)
+    assert kept_keys(tmp_path) == MOST_KEYS
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 8 * 86400)
-    assert keys.find(made[0].secret) is None
-    assert keys.mint().secret
+    async with aclosing(await State.open(tmp_path)) as state:
+        assert kept_keys(tmp_path) == 1
+        assert state.keys.find(made[0].secret) is None
+        newest = await state.keys.mint()
+        assert state.keys.find(newest.secret) is not None
+        monkeypatch.setattr(time, "time", lambda: now + 16 * 86400)
+        assert state.keys.find(newest.secret) is None
+        await state.keys.mint()
+        assert kept_keys(tmp_path) == 2
 
 
-def test_a_key_is_not_in_its_repr() -> None:
-    key = KeyRing().owner()
-    assert key.secret not in repr(key)
+def kept_keys(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "state.sqlite3")) as other:
+        return other.execute("SELECT count(*) FROM records WHERE kind = 'key'").fetchone()[0]
+
+
+async def test_as_many_as_ask_at_once_get_no_more_keys_than_there_may_be() -> None:
+    async with aclosing(await State.open()) as state:
+        asked = await asyncio.gather(*(state.keys.mint() for _ in range(MOST_KEYS + 5)), return_exceptions=True)
+    assert len([each for each in asked if isinstance(each, Key)]) == MOST_KEYS - 1
+    assert len([each for each in asked if isinstance(each, RateLimitError)]) == 6
+
+
+async def test_a_key_is_not_in_its_repr() -> None:
+    async with aclosing(await State.open()) as state:
+        for key in (state.keys.owner, await state.keys.mint()):
+            assert key.secret
+            assert key.secret not in repr(key) + str(key)
 
 
 # -- the folder -----------------------------------------------------------------------------------
@@ -252,10 +281,19 @@ async def test_keys_outlive_the_server_in_its_folder(tmp_path: Path) -> None:
     async with serve(Settings(data=folder)) as local:
         first = local.server.api_key
         made = (await local.http.post("/v1/sandbox/keys")).json()["api_key"]
-    assert stat.S_IMODE((folder / "keys.json").stat().st_mode) == 0o600
+        modes, everything = kept(folder)
+        assert modes == {0o600}
+        assert first.encode() in everything  # it is printed again
+        assert made.encode() not in everything
     async with serve(Settings(data=folder)) as local:
         assert local.server.api_key == first
         assert (await local.http.get("/v1/me", headers={"x-api-key": made})).status_code == 200
+
+
+def kept(folder: Path) -> tuple[set[int], bytes]:
+    """Return who may read the files of the state, and what is in them."""
+    files = list(folder.glob("state.sqlite3*"))
+    return {stat.S_IMODE(each.stat().st_mode) for each in files}, b"".join(each.read_bytes() for each in files)
 
 
 async def test_without_a_folder_nothing_outlives_it(local: Local) -> None:
@@ -263,12 +301,24 @@ async def test_without_a_folder_nothing_outlives_it(local: Local) -> None:
         assert (await http.get("/v1/me", headers=local.bearer)).status_code == 401
 
 
-@pytest.mark.parametrize("content", ["", "{}x", "[1]", '[{"secret":1}]', '{"a":1}'])
-def test_a_broken_key_file_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / "keys.json").write_text(content, "utf-8")
-    with pytest.raises(ConfigurationError) as refused:
-        KeyRing(tmp_path)
-    assert str(tmp_path) in str(refused.value)
+async def test_a_file_of_keys_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
+    async with aclosing(await State.open(tmp_path)) as state:
+        secret = state.keys.owner.secret
+    (tmp_path / "state.sqlite3").chmod(0o644)  # as a copy is
+    async with aclosing(await State.open(tmp_path)) as state:
+        assert state.keys.owner.secret == secret
+        assert kept(tmp_path)[0] == {0o600}
+
+
+async def test_a_key_that_is_not_on_the_disk_is_not_given_out(tmp_path: Path) -> None:
+    async with aclosing(await State.open(tmp_path)) as state:
+        with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(ServerError) as refused:
+                await state.keys.mint()
+        assert refused.value.code == "store_locked"
+        await state.keys.mint()
+    assert kept_keys(tmp_path) == 2
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:

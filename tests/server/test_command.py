@@ -81,7 +81,26 @@ async def test_quiet_says_nothing_but_the_line(tmp_path: Path) -> None:
     async with program("--port", "0", "--quiet", "--data", str(tmp_path / "data")) as server:
         server.process.send_signal(signal.SIGTERM)
         assert await server.ended() == (0, "", "")
-    assert server.api_key in (tmp_path / "data" / "keys.json").read_text("utf-8")
+
+
+async def test_what_was_answered_is_there_after_a_kill_and_the_line_is_the_same(tmp_path: Path) -> None:
+    arguments = ("--quiet", "--port", "0", "--data", str(tmp_path))
+    async with program(*arguments) as first, httpx.AsyncClient(trust_env=False) as http:
+        made = (await http.post(f"{first.base_url}/v1/sandbox/keys")).json()
+        first.process.kill()
+        await first.process.wait()
+        async with program(*arguments) as second:
+            me = (await http.get(f"{second.base_url}/v1/me", headers={"x-api-key": made["api_key"]})).json()
+    assert second.api_key == first.api_key
+    assert (me["key_id"], me["org_id"]) == (made["key_id"], made["org_id"])
+
+
+def test_a_damaged_store_is_named_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite3").write_bytes(b"SQLite format 3\0" + bytes(5000))
+    done = run("serve", "--port", "0", "--quiet", "--data", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The store state.sqlite3 is damaged" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:

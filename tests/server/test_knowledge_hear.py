@@ -97,7 +97,7 @@ async def test_who_does_not_ask_gets_none(local: Local) -> None:
 
 async def test_another_organisations_passages_stay_its_own(local: Local) -> None:
     await fill(local.server.app.state.knowledge, "w1 w2 w3 is written here")
-    stranger = local.server.app.state.keys.mint(("*",), organisation="org_other").secret
+    stranger = (await local.server.app.state.stores.keys.mint(("*",), organisation="org_other")).secret
     async with local.stream(subprotocols=["pyai.v1", f"pyai-key.{stranger}"]) as socket:
         acknowledged, finals = await ask(socket)
     assert acknowledged["warnings"] == ["grounding_inactive"]

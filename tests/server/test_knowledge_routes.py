@@ -152,7 +152,7 @@ async def test_unknown_ids_are_404(local: Local) -> None:
 async def test_the_scope_is_needed(local: Local) -> None:
     base = await make(local)
     sandbox = (await local.http.post("/v1/sandbox/keys")).json()["api_key"]
-    manager = local.server.app.state.keys.mint(("kb:manage",)).secret
+    manager = (await local.server.app.state.stores.keys.mint(("kb:manage",))).secret
     for key, status in ((sandbox, 403), ("wrong", 401), (manager, 200)):
         bearer = {"Authorization": f"Bearer {key}"}
         assert (await local.http.get(base, headers=bearer)).status_code == status
@@ -164,7 +164,7 @@ async def test_another_organisation_sees_nothing(local: Local) -> None:
     added = await local.post(f"{base}/documents", json={"name": "hours", "text": "The safe opens with 4711."})
     document = f"{base}/documents/{added.json()['id']}"
     await settled(local, document)
-    stranger = local.server.app.state.keys.mint(("*",), organisation="org_other")
+    stranger = await local.server.app.state.stores.keys.mint(("*",), organisation="org_other")
     bearer = {"Authorization": f"Bearer {stranger.secret}"}
     assert (await local.http.get(PATH, headers=bearer)).json()["data"] == []
     for path in (base, document):

@@ -117,7 +117,7 @@ async def test_a_wrong_key_a_key_without_the_scope_and_one_call_too_many() -> No
 
 
 async def narrow_key(omni: Omni) -> str:
-    return omni.server.app.state.keys.mint(("hear:*",)).secret
+    return (await omni.server.app.state.stores.keys.mint(("hear:*",))).secret
 
 
 async def test_a_session_token_is_good_for_one_call_of_a_page_that_it_names() -> None:

@@ -117,6 +117,37 @@ async def test_a_damaged_file_is_told_when_the_server_starts(tmp_path: Path) -> 
         async with serve(Settings(data=tmp_path)):
             pass
     assert refusal.value.code == "store_corrupt"
+    assert "The store state.sqlite3 is damaged" in refusal.value.message
+
+
+async def test_a_file_of_somebody_else_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)) as other:
+        other.execute("CREATE TABLE theirs (word TEXT)")
+    before = (tmp_path / "state.sqlite3").read_bytes()
+    with pytest.raises(ServerError) as refusal:
+        await State.open(tmp_path)
+    assert refusal.value.code == "store_corrupt"
+    assert (tmp_path / "state.sqlite3").read_bytes() == before
+
+
+async def test_a_record_that_cannot_be_read_is_a_damaged_store(tmp_path: Path) -> None:
+    async with aclosing(await State.open(tmp_path)) as state:
+        agent = await state.agents.create(ORG, AgentFields(name="a"))
+    await scribble(tmp_path, "agent")
+    async with aclosing(await State.open(tmp_path)) as state:
+        with pytest.raises(ServerError) as refusal:
+            await state.agents.get(ORG, agent.agent_id)
+    assert refusal.value.code == "store_corrupt"
+    await scribble(tmp_path, "key")
+    with pytest.raises(ServerError) as refusal:
+        await State.open(tmp_path)
+    assert refusal.value.code == "store_corrupt"
+
+
+async def scribble(folder: Path, kind: str) -> None:
+    with closing(sqlite3.connect(folder / "state.sqlite3", isolation_level=None)) as other:
+        spoil = "UPDATE records SET body = json_remove(body, '$.name', '$.key_id') WHERE kind = ?"
+        assert other.execute(spoil, (kind,)).rowcount
 
 
 # -- tenants ----------------------------------------------------------------------------------------
@@ -169,7 +200,7 @@ BODIES: dict[str, Any] = {
 
 async def test_what_is_another_ones_is_not_there(local: Local) -> None:
     ids = await populated(local)
-    stranger = {"x-api-key": local.server.app.state.keys.mint(("*",), organisation="org_other").secret}
+    stranger = {"x-api-key": (await local.server.app.state.stores.keys.mint(("*",), organisation="org_other")).secret}
     before = await everything(local, ids)
     asked = 0
     for path, methods in document()["paths"].items():
@@ -292,9 +323,9 @@ async def test_a_header_with_another_one_inside_adds_none(local: Local, header: 
 
 
 async def test_expired_keys_and_missing_scopes_are_told_apart_everywhere(local: Local) -> None:
-    keys = local.server.app.state.keys
-    expired = keys.mint(("*",), days=-1).secret
-    narrow = keys.mint(("hear:stream",)).secret
+    keys = local.server.app.state.stores.keys
+    expired = (await keys.mint(("*",), days=-1)).secret
+    narrow = (await keys.mint(("hear:stream",))).secret
     scoped, served = 0, 0
     for path, methods in document()["paths"].items():
         for method, operation in methods.items():

@@ -49,7 +49,7 @@ async def test_speaking_with_a_clone_is_refused_by_its_name(local: Local) -> Non
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_parameter")
     assert answer.json()["error"]["param"] == "voice"
     assert "cloned voice" in answer.json()["error"]["message"]
-    stranger = local.server.app.state.keys.mint(("*",), organisation="org_other").secret
+    stranger = (await local.server.app.state.stores.keys.mint(("*",), organisation="org_other")).secret
     answer = await local.http.post("/v1/audio/speech", json=body, headers={"x-api-key": stranger})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_voice")
 

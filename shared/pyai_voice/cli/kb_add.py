@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from ..errors import RequestError
-from ..server.auth import LOCAL
 from ..server.knowledge import StoredDocument
 from ..server.knowledge.documents import MOST_BYTES
 from ..server.knowledge.facade import Knowledge
 from ..server.knowledge.facade import Progress as Step
+from ..server.state.keys import LOCAL
 from .kb_files import File, find_files
 from .kb_store import made, one
 

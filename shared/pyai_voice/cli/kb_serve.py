@@ -15,11 +15,11 @@ from pathlib import Path
 from rich.console import Console
 
 from ..errors import ConfigurationError
-from ..server.auth import LOCAL
 from ..server.knowledge import endpoint
 from ..server.knowledge.facade import Knowledge
 from ..server.serving import bind, on_signal, serving
 from ..server.settings import Settings
+from ..server.state.keys import LOCAL
 from .kb_store import chosen, existing
 
 __all__ = ["TOKEN", "VAPI_SECRET", "serve_endpoint"]

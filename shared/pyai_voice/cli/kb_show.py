@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import ConfigurationError
-from ..server.auth import LOCAL
 from ..server.knowledge import Hit, KnowledgeBase, StoredDocument
 from ..server.knowledge.facade import Knowledge
 from ..server.knowledge.opening import open_store
+from ..server.state.keys import LOCAL
 from .kb_store import chosen, existing
 
 __all__ = ["list_documents", "remove_documents", "show_hits"]

@@ -17,7 +17,6 @@ from starlette.websockets import WebSocket
 
 from ..errors import service_error
 from .amd.stream import amd_stream
-from .auth import KeyRing
 from .brain.offline import OfflineBrain
 from .callbacks import Callbacks
 from .hear import HearSession, hear_stream
@@ -56,8 +55,8 @@ def create_app(
 ) -> Starlette:
     """Build the application; engines, knowledge, stores and outbound stay the caller's to close.
 
-    Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``, ``keys`` (a
-    KeyRing), ``streams``, ``unknown_callers`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``,
+    Its ``state`` has ``settings``, ``engines``, ``knowledge``, ``stores``, ``outbound``, ``callbacks``,
+    ``streams``, ``unknown_callers`` and ``requests`` (Slots), ``sessions``, the open streams, ``brain``,
     which thinks for Omni, ``previews``, the samples of voices that were asked for, ``on_loopback``, whether only this
     machine can reach it, and ``abort``, which resets the connection of a client's address; ``transcribing``, the worker
     of the jobs, is put there when the server runs.
@@ -75,7 +74,6 @@ def create_app(
     app.state.stores = stores
     app.state.outbound = outbound
     app.state.callbacks = Callbacks(outbound, stores.signing)
-    app.state.keys = KeyRing(settings.data)
     app.state.streams = Slots(settings.max_streams, "streams")
     app.state.unknown_callers = Slots(settings.max_streams, "streams without a key")
     app.state.requests = Slots(settings.max_requests, "requests")

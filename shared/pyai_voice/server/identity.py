@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse
 
 from ..errors import service_error
 from ..protocol.hear.wire import read_object
-from .auth import Key, KeyRing
 from .limits import limited
 from .local import is_local
 from .operations import Asked, Operation
 from .settings import Settings
+from .state import State
+from .state.keys import Key
 
 __all__ = ["operations", "sandbox_keys"]
 
@@ -84,9 +85,9 @@ async def sandbox_keys(request: Request) -> JSONResponse:
         raise service_error("Sandbox keys are only given to callers on the server's own machine", code="unknown_route")
     settings: Settings = request.app.state.settings
     label = await _label(limited(request, settings.max_body))
-    keys: KeyRing = request.app.state.keys
+    stores: State = request.app.state.stores
     organisation = f"org_{secrets.token_hex(8)}"
-    key = keys.mint(label=label, organisation=organisation, daily_cap=settings.sandbox_cap)
+    key = await stores.keys.mint(label=label, organisation=organisation, daily_cap=settings.sandbox_cap)
     return JSONResponse(_sandbox_key(key, f"{request.scope['scheme']}://{request.headers['host']}"), 201)
 
 

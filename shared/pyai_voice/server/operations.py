@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import ServiceError, service_error
-from .auth import Key, authorize
+from .auth import authorize
 from .limits import limited
 from .state.collection import CURSOR
+from .state.keys import Key
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -167,7 +168,7 @@ def routes(operations: Iterable[Operation]) -> list[Route]:
     return [Route(path, _Resource(methods).serve, methods=list(methods)) for path, methods in paths.items()]
 
 
-_NOBODY = Key(secret="", key_id="", scopes=(), organisation="")
+_NOBODY = Key(key_id="", scopes=(), organisation="")
 
 
 class _Resource:

@@ -79,7 +79,7 @@ class Running:
         self.app = app
         self.base_url = base_url
         """Origin, such as ``http://127.0.0.1:8123``."""
-        self.api_key: str = app.state.keys.owner().secret
+        self.api_key: str = app.state.stores.keys.owner.secret
         """A key that may do everything here."""
         self._server = server
 

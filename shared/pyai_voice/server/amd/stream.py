@@ -21,8 +21,9 @@ from ...errors import ServiceError, service_error
 from ...protocol.amd.request import AmdRequest, read_parameters, read_query
 from ...protocol.amd.server import AmdServer, Media, Started, Stopped
 from ...protocol.hear.wire import MARKER, Message
-from ..auth import Key, KeyRing, authorize, credentials, spend
+from ..auth import authorize, credentials, spend
 from ..state.amd import AmdCall
+from ..state.keys import Key
 from ..state.records import Address, now_ms
 from .detector import Detector, DetectorOptions
 from .judge import Verdict
@@ -119,10 +120,9 @@ class _Session:
         raise WebSocketDisconnect
 
     def _admit(self, secret: str) -> Key:
-        keys: KeyRing = self._websocket.app.state.keys
-        key = keys.find(secret) if secret else None
+        key = self._stores.keys.find(secret) if secret else None
         if key is None:
-            raise service_error("No valid API key: send it as the parameter api_key", code="unauthorized")
+            raise service_error("No valid API key; send it as the parameter api_key", code="unauthorized")
         if not key.allows(_SCOPE):
             raise service_error(f"The key lacks the scope {_SCOPE}", code="insufficient_scope")
         return key

@@ -15,10 +15,10 @@ from starlette.websockets import WebSocket
 from ...omni_options import OmniOptions
 from ...protocol.hear.wire import MARKER
 from ...protocol.omni.request import OmniRequest, read_agent, read_request
-from ..auth import Key
 from ..grounding import Grounder
 from ..resources.sessions import admit
 from ..state.agents import Profile
+from ..state.keys import Key
 from .conversation import Conversation
 from .native import OmniSession
 from .posting import Poster

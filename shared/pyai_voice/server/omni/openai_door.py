@@ -16,9 +16,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ...errors import service_error
 from ...protocol.hear.wire import KEY_SUBPROTOCOL, MARKER, Message
 from ...protocol.omni.request import OmniRequest
-from ..auth import Key
 from ..grounding import Grounder
 from ..resources.sessions import admit
+from ..state.keys import Key
 from .door import omni_call, serve_call
 from .openai import RealtimeSession, receive
 from .record import Recorder

@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from ..._version import __version__
 from ...errors import service_error
-from ..auth import KeyRing
 from ..local import is_local
 from ..refusals import unknown_route
 from ..state import State
@@ -90,9 +89,8 @@ async def _session(request: Request) -> JSONResponse:
     origin = request.headers.get("origin", "")
     if not _is_own(request) or origin != f"{request.url.scheme}://{request.headers['host']}":
         raise service_error("Only the server's own page, on its own machine, gets a token", code="origin_not_allowed")
-    keys: KeyRing = request.app.state.keys
     stores: State = request.app.state.stores
-    owner = keys.owner()
+    owner = stores.keys.owner
     token, made = await stores.tokens.mint(owner.organisation, owner.key_id, [origin], _TTL)
     return JSONResponse({"token": token, "expires_at": made.expires_at}, 201, headers=_HEADERS)
 

@@ -15,7 +15,6 @@ from starlette.responses import Response
 
 from ...audio import AudioFormat
 from ...errors import service_error
-from ..auth import Key
 from ..catalog import find_voice
 from ..decode import decode
 from ..engines import Synthesizer, Voice
@@ -23,6 +22,7 @@ from ..limits import limited
 from ..operations import Asked, Body, Listed, Operation, validated
 from ..state import State
 from ..state.clones import Clone
+from ..state.keys import Key
 
 __all__ = ["operations", "voice_to_speak"]
 

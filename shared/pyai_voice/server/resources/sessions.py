@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import HTTPConnection
 
-from ..auth import Key, authorize, credentials, spend
+from ..auth import authorize, credentials, spend
 from ..operations import Asked, Body, Operation
 from ..state import State
+from ..state.keys import Key
 from ..state.records import WHOLE
 from ..state.tokens import SessionToken
 
@@ -93,7 +94,6 @@ async def admit(connection: HTTPConnection) -> tuple[Key, str | None]:
 
 def _key(session: SessionToken) -> Key:
     return Key(
-        secret="",
         key_id=session.key_id,
         scopes=(_SCOPE,),
         expires_at=session.expires_at,

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from ...errors import ServiceError, service_error
+from ...errors import service_error
+from ..store_faults import corrupt, not_found
 from .database import Database
 
 __all__ = ["CURSOR", "Collection", "Page"]
@@ -78,7 +79,7 @@ class Collection(Generic[Entry]):
         """Return a record. Raises RequestError ``not_found`` for an id that the organisation does not have."""
         found = await self.find(organisation, identifier)
         if found is None:
-            raise self._missing(identifier)
+            raise not_found(self._kind, identifier)
         return found
 
     async def find(self, organisation: str, identifier: str) -> Entry | None:
@@ -91,7 +92,7 @@ class Collection(Generic[Entry]):
         query = "SELECT data FROM records WHERE kind = ? AND organisation = ? AND id = ?"
         row = await self._database.run(lambda connection: connection.execute(query, where).fetchone())
         if row is None:
-            raise self._missing(identifier)
+            raise not_found(self._kind, identifier)
         return row[0] or b""
 
     async def forget_data(self, organisation: str, identifier: str) -> None:
@@ -107,7 +108,7 @@ class Collection(Generic[Entry]):
         values = (self._kind, organisation, before, *equal.values(), limit + 1)
         query = f"{_NEWEST_FIRST}{conditions} ORDER BY number DESC LIMIT ?"
         rows = await self._database.run(lambda connection: connection.execute(query, values).fetchall())
-        entries = [self._entry.model_validate_json(body) for _, body in rows[:limit]]
+        entries = [self._read(body) for _, body in rows[:limit]]
         return Page(entries, _write_cursor(rows[limit - 1][0]) if len(rows) > limit else None)
 
     async def all(self, organisation: str) -> list[Entry]:
@@ -116,7 +117,7 @@ class Collection(Generic[Entry]):
         rows = await self._database.run(
             lambda connection: connection.execute(query, (self._kind, organisation)).fetchall()
         )
-        return [self._entry.model_validate_json(body) for (body,) in rows]
+        return [self._read(body) for (body,) in rows]
 
     async def everywhere(self, **equal: str | bool) -> list[tuple[str, str, Entry]]:
         """Return organisation, id and record of those whose fields have these values, of all organisations."""
@@ -125,9 +126,7 @@ class Collection(Generic[Entry]):
         rows = await self._database.run(
             lambda connection: connection.execute(query, (self._kind, *equal.values())).fetchall()
         )
-        return [
-            (organisation, identifier, self._entry.model_validate_json(body)) for organisation, identifier, body in rows
-        ]
+        return [(organisation, identifier, self._read(body)) for organisation, identifier, body in rows]
 
     async def count(self, organisation: str, **equal: str) -> int:
         """Return how many records of an organisation have these values."""
@@ -153,7 +152,7 @@ class Collection(Generic[Entry]):
         def update(connection: sqlite3.Connection) -> Entry:
             found = self._select(connection, organisation, identifier)
             if found is None:
-                raise self._missing(identifier)
+                raise not_found(self._kind, identifier)
             changed = change(found)
             self._write(connection, organisation, identifier, changed)
             return changed
@@ -184,12 +183,19 @@ class Collection(Generic[Entry]):
         where = (self._kind, organisation, identifier)
         query = "DELETE FROM records WHERE kind = ? AND organisation = ? AND id = ?"
         if not await self._database.run(lambda connection: connection.execute(query, where).rowcount):
-            raise self._missing(identifier)
+            raise not_found(self._kind, identifier)
 
     def _select(self, connection: sqlite3.Connection, organisation: str, identifier: str) -> Entry | None:
         query = "SELECT body FROM records WHERE kind = ? AND organisation = ? AND id = ?"
         row = connection.execute(query, (self._kind, organisation, identifier)).fetchone()
-        return self._entry.model_validate_json(row[0]) if row else None
+        return self._read(row[0]) if row else None
+
+    def _read(self, body: str) -> Entry:
+        try:
+            return self._entry.model_validate_json(body)
+        except ValidationError:  # it holds what is kept, which may be a secret
+            pass
+        raise corrupt()
 
     def _write(self, connection: sqlite3.Connection, organisation: str, identifier: str, entry: Entry) -> None:
         connection.execute(
@@ -197,9 +203,6 @@ class Collection(Generic[Entry]):
             " ON CONFLICT (kind, organisation, id) DO UPDATE SET body = excluded.body",
             (self._kind, organisation, identifier, entry.model_dump_json()),
         )
-
-    def _missing(self, identifier: str) -> ServiceError:
-        return service_error(f"There is no {self._kind} {identifier[:60]!r}", code="not_found")
 
 
 _FROM_THE_NEWEST = 1 << 62

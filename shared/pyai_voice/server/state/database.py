@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -49,7 +50,7 @@ class Database:
         """
         if folder is None:
             return cls(open_memory(_LAYOUT))
-        return cls(await asyncio.to_thread(open_file, folder / _FILE, _LAYOUT))
+        return cls(await asyncio.to_thread(_open, folder / _FILE))
 
     async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Return what ``work`` returns: all that it changes is on the disk then, or nothing when it raises.
@@ -66,3 +67,11 @@ class Database:
         """Finish what was begun, and close."""
         await asyncio.to_thread(self._thread.shutdown)
         self._connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open the file, which holds secrets: one that was copied here may be readable by others."""
+    for part in ("", "-wal", "-shm"):
+        with suppress(OSError):  # it is not there, or nobody owns files there
+            path.with_name(f"{path.name}{part}").chmod(0o600)
+    return open_file(path, _LAYOUT)
