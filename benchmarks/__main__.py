@@ -38,6 +38,7 @@ BENCHMARKS = (
     Benchmark("retrieval", "which passages are found: BM25, embeddings, and both fused", quick=()),
     Benchmark("knowledge_speed", "how long a question to 10,000 passages takes, in both stores"),
     Benchmark("vapi", "what the application for Vapi adds to Speak's first byte, with fifty calls at once"),
+    Benchmark("twilio", "whether every 20 ms of fifty telephone calls arrives once, both ways, and how late"),
     Benchmark("cycles", "what 200 openings and closings leave behind"),
 )
 
