@@ -36,6 +36,8 @@ class WordRecognizer:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.delay = 0.01
+        """Seconds that it takes to hear anything."""
         self._said: list[tuple[range, str]] = []
         self._next = 0
 
@@ -47,7 +49,7 @@ class WordRecognizer:
         return coded_speech(len(frames), frames.start)
 
     async def recognize(self, pcm: bytes, priority: Priority, vocabulary: Vocabulary | None = None) -> Recognition:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(self.delay)
         if self.error is not None:
             raise self.error
         heard = set(frames_in(read_frames(pcm)))

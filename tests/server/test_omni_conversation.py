@@ -151,6 +151,17 @@ async def test_an_utterance_longer_than_the_ears_can_hold_is_one_turn() -> None:
         (said,) = it.all(CallerSaid)
         assert said.text.endswith("w59.") and said.text.startswith("w0 ")
         assert len(it.all(TurnBegan)) == 1
+        assert len(it.all(CallerStarted)) == len(it.all(CallerStopped)) == 1
+
+
+@virtual
+async def test_an_utterance_whose_end_has_no_words_is_answered() -> None:
+    async with scene(["Understood."]) as it:
+        await it.play(it.recognizer.prepare("I have a question.", 20.0) + it.recognizer.prepare("", 10.5))
+        await it.quiet(4.0)
+        assert [each.text for each in it.all(CallerSaid)] == ["I have a question."]
+        assert [each.text for each in it.all(TurnEnded)] == ["Understood."]
+        assert len(it.all(CallerStarted)) == len(it.all(CallerStopped)) == 1
 
 
 # Interruptions
@@ -249,6 +260,34 @@ async def test_a_caller_who_goes_on_before_the_agent_is_heard_is_answered_once()
         assert [each.text for each in it.all(TurnEnded)] == ["Both."] and not it.all(Interrupted)
         texts = [each.text for each in it.prompts[-1].messages]
         assert texts == ["One coffee.", "And a tea, please."]
+
+
+@virtual
+@pytest.mark.parametrize("eager", [True, False])
+async def test_a_caller_who_goes_on_while_the_end_is_being_judged_is_not_talked_over(eager: bool) -> None:
+    async with scene([LONG] * 3, habits=Habits(eager=eager)) as it:
+        it.recognizer.delay = 0.6
+        await it.say("Wait.")
+        await it.quiet(0.5)
+        await it.say("I have another question.", 1.5)
+        assert [each.text for each in it.all(CallerSaid)] == ["Wait."]
+        await it.quiet(2.0)
+        assert not it.all(Interrupted) and len(it.all(TurnBegan)) == 1
+        assert [each.text for each in it.prompts[-1].messages] == ["Wait.", "I have another question."]
+        assert len(it.all(CallerStarted)) == len(it.all(CallerStopped)) == 2
+
+
+@virtual
+async def test_a_noise_while_the_end_is_being_judged_only_delays_the_answer() -> None:
+    async with scene([LONG]) as it:
+        it.recognizer.delay = 0.6
+        await it.say("Tell me.")
+        await it.quiet(0.5)
+        await it.say("", 0.3)
+        await it.quiet(8.0)
+        (began,) = it.all(TurnBegan)
+        assert not it.all(Interrupted) and it.all(TurnEnded)[0].text == LONG
+        assert it.time_of(began) - it.time_of(it.all(CallerSaid)[0]) < 3
 
 
 @virtual

@@ -16,7 +16,7 @@ from pyai_voice.server.brain.offline import OfflineBrain
 from pyai_voice.server.brain.scripted import ScriptedBrain
 from pyai_voice.server.engines.load import Engines, load_engines
 from pyai_voice.server.omni.conversation import Conversation
-from pyai_voice.server.omni.facts import AgentAudio, Fact, Interrupted, TurnBegan
+from pyai_voice.server.omni.facts import AgentAudio, CallerSaid, Fact, Interrupted, TurnBegan
 from pyai_voice.words import same_words
 from tests.server.omni_calls import Caller, omni_server
 
@@ -46,10 +46,15 @@ def from_the_first_sound(pcm: bytes) -> bytes:
     return samples[np.flatnonzero(np.abs(samples.astype(np.int32)) > 500)[0] :].tobytes()
 
 
+def to_the_last_sound(pcm: bytes) -> bytes:
+    samples = np.frombuffer(pcm, np.int16)
+    return samples[: np.flatnonzero(np.abs(samples.astype(np.int32)) > 500)[-1]].tobytes()
+
+
 async def ask(caller: Caller, engines: Engines, text: str) -> str:
     """Ask something; return the whole reply."""
     caller.stream.send_audio(await spoken(engines, text))
-    return (await caller.until(ReplyEnded)).text
+    return (await caller.until(ReplyEnded, lambda each: each.text)).text  # a turn that only calls a tool says nothing
 
 
 async def test_it_understands_answers_from_knowledge_and_calls_a_tool(engines: Engines) -> None:
@@ -82,7 +87,7 @@ class Talk:
     """A conversation whose agent speaks, fed in the audio's own time: what it does depends on no machine's speed."""
 
     def __init__(self, engines: Engines) -> None:
-        self.brain = ScriptedBrain([LONG, "Yes?"])
+        self.brain = ScriptedBrain([LONG, "Yes?", "Go on.", "Please."])
         self.conversation = Conversation(engines, self.brain, OmniOptions(), caller_rate=RATE, output_rate=24000)
         self.facts: list[Fact] = []
         self._changed = asyncio.Event()
@@ -136,6 +141,31 @@ async def test_it_falls_silent_within_a_fifth_of_a_second_of_the_callers_voice(
     assert await talk.feed(bytes(SLOT * 25)) is None
     stopped = await talk.feed(from_the_first_sound(await spoken(engines, text, voice)))
     assert stopped is not None and stopped <= 0.2
+    await talk.aclose()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "voice"),
+    [
+        ("Wait.", "I have another question.", "stock_rowan_en_us"),
+        ("Hello.", "My name is Oliver Bennett.", "stock_robin_en_us"),
+        ("One coffee, please.", "And a large cup of tea.", "stock_rowan_en_us"),
+    ],
+)
+async def test_a_caller_who_hesitates_and_goes_on_is_not_talked_over(
+    engines: Engines, first: str, second: str, voice: str
+) -> None:
+    talk = Talk(engines)
+    said, more = await spoken(engines, first, voice), await spoken(engines, second, voice)
+    await talk.feed(bytes(SLOT * 25) + to_the_last_sound(said) + bytes(SLOT * 35))
+    await talk.feed(from_the_first_sound(more) + bytes(SLOT * 100))
+    await talk.until(lambda fact: isinstance(fact, CallerSaid) and same_words(fact.text, second))
+    await talk.until(lambda fact: isinstance(fact, TurnBegan))
+    words = [fact.text for fact in talk.facts if isinstance(fact, CallerSaid)]
+    assert len(words) == 2 and same_words(words[0], first)
+    assert [message.text for message in talk.brain.prompts[-1].messages] == words
+    assert not any(isinstance(fact, Interrupted) for fact in talk.facts)
+    assert sum(isinstance(fact, TurnBegan) for fact in talk.facts) == 1
     await talk.aclose()
 
 

@@ -215,6 +215,8 @@ class Conversation:
         match heard:
             case VoiceBegan(at):
                 self._voice_began(at)
+            case NoVoice(at) if self._unsaid:  # nothing came after the longest utterance
+                self._finished(Finished("", at, at, "silence"))
             case NoVoice(at):
                 self._voice_ended(at)
                 self._floor.resume()

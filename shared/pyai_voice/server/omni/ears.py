@@ -147,13 +147,20 @@ class Ears:
         heard: list[Heard] = []
         if not self._open and fact.text:
             heard.append(VoiceBegan(began))
-        self._close()
-        return [*heard, *self._finished(fact, began, ended)]
+        heard.append(self._finished(fact, began, ended))
+        if fact.reason == "max_utterance":
+            self._worded = False  # the utterance goes on, perhaps without another word
+        elif self._watch.began > ended:  # while the end was being judged, the caller began to speak again
+            self._open, self._worded = True, False
+            heard.append(VoiceBegan(self._watch.began))
+        else:
+            self._close()
+        return heard
 
-    def _finished(self, fact: Endpoint, began: float, ended: float) -> list[Heard]:
+    def _finished(self, fact: Endpoint, began: float, ended: float) -> Finished:
         self._predictor.take(Transcript(fact.text, str(self._number), True))
         self._number += 1
-        return [Finished(fact.text, began, ended, fact.reason)]
+        return Finished(fact.text, began, ended, fact.reason)
 
     def _partial(self, fact: Partial) -> list[Heard]:
         heard: list[Heard] = []
