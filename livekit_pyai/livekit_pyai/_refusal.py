@@ -8,6 +8,7 @@ from typing import Literal, cast
 from livekit.agents import APIError, stt
 
 from pyai_voice.errors import Category, ProtocolError, PyAIError, ServiceError
+from pyai_voice.options import HearOptions
 
 __all__ = ["Refusal", "RefusedError", "refused"]
 
@@ -17,19 +18,32 @@ _REMEMBERED = 60.0
 
 
 class Refusal:
-    """The last refusal that no retry can mend; shared by all streams of one STT or TTS."""
+    """The last refusal that no retry can mend; shared by all streams of one STT.
+
+    What the service has against the key holds for every stream, what it has against options for streams with these.
+    """
 
     def __init__(self) -> None:
         self._error: PyAIError | None = None
+        self._options: HearOptions | None = None
         self._until = 0.0
 
-    def note(self, error: PyAIError) -> None:
-        """Remember an error if it is the service's own, and final."""
+    def note(self, error: PyAIError, options: HearOptions) -> None:
+        """Remember an error of a stream with these options, if it is the service's own, and final."""
         if isinstance(error, ServiceError | ProtocolError) and not error.retryable:
-            self._error, self._until = error, time.monotonic() + _REMEMBERED
+            self._error, self._options, self._until = error, options, time.monotonic() + _REMEMBERED
 
-    def current(self) -> PyAIError | None:
-        """Return the refusal that still holds."""
+    def current(self, options: HearOptions) -> PyAIError | None:
+        """Return the refusal that still holds for these options."""
+        return self._held() if self.of_the_key or options == self._options else None
+
+    @property
+    def of_the_key(self) -> bool:
+        """Whether no stream would be taken, whatever its options."""
+        error = self._held()
+        return error is not None and error.category.value in _OF_THE_KEY
+
+    def _held(self) -> PyAIError | None:
         return self._error if time.monotonic() < self._until else None
 
     def forget(self) -> None:

@@ -57,7 +57,7 @@ class SpeechStream(stt.RecognizeStream):
         self._owner = stt
         self._hear = hear
         self._refusal = refusal
-        self._refused = refusal.current()
+        self._refused = refusal.current(hear.options)
         self._sound = MonoInput(hear.options.sample_rate)
         self._clock = Clock(hear.options.sample_rate)
         self._segment = Segment(self._clock, authority=hear.options.turns.authority)
@@ -112,7 +112,7 @@ class SpeechStream(stt.RecognizeStream):
             async for event in self._hear:
                 self._take(event)
         except PyAIError as error:
-            self._refusal.note(error)
+            self._refusal.note(error, self._hear.options)
             return to_api_error(error, retryable=False)
         except Exception as error:  # noqa: BLE001 - outermost line of the task: LiveKit survives nothing but APIError
             logger.error("Hear stream failed unexpectedly", exc_info=error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import Any, Literal, Unpack
 
 import aiohttp
@@ -21,6 +22,7 @@ from ._arguments import HearSettings, client_of, hear_settings, turn_policy
 from ._memory import CANNOT_TELL
 from ._recordings import Recordings, is_refusal
 from ._refusal import Refusal, refused
+from ._session import note_turns
 from ._words import to_api_error
 from .log import logger
 from .stream import SpeechStream
@@ -175,9 +177,15 @@ class STT(stt.STT[Literal["grounding"]]):
         self._keyterms = tuple(keyterms)
         self._update_streams({"vocabulary": self._effective.vocabulary})
 
+    def on(self, event: Any, callback: Any = None) -> Callable[..., Any]:
+        """Call ``callback`` on each event. LiveKit's own callbacks show which AgentSession the streams are for."""
+        if event == "metrics_collected":
+            note_turns(callback, self.turns.authority)
+        return super().on(event, callback)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - LiveKit
+
     def emit(self, event: Literal["grounding", "metrics_collected", "error"], *arguments: Any) -> None:
         """Tell the listeners; what ends a refused stream is told as an error at which a session closes at once."""
-        final = event == "error" and self._refusal.current() is not None
+        final = event == "error" and self._refusal.of_the_key
         super().emit(event, *(map(refused, arguments) if final else arguments))
 
     def _newest(self) -> list[SpeechStream]:

@@ -110,6 +110,20 @@ async def test_a_wrong_key_is_one_dial_for_all_streams_and_one_error_each(caplog
     assert ours and not any(KEY in f"{vars(record)}{record.getMessage()}" for record in ours)
 
 
+async def test_refused_options_of_one_stream_are_not_held_against_others():
+    refused = (400, {}, b'{"error":{"code":"unsupported_language","message":"language: no \'de\'"}}')
+    async with scripted(answer_commits, refusals=[refused]) as server, hear(server) as stt:
+        for _ in range(2):  # the second one is refused from memory
+            async with stt.stream(language="de") as stream:
+                push(stream, 0.1)
+                assert "no 'de'" in str(await failure(stream))
+        assert server.dials == 1
+        async with stt.stream(language="en") as stream:
+            push(stream, 1.0)
+            stream.end_input()
+            assert texts(await rest(stream)) == [f"{SECOND} bytes"]
+
+
 @pytest.mark.parametrize("status", [400, 402, 403, 404])
 async def test_what_no_retry_can_mend_ends_the_stream_at_once(status: int):
     async with scripted(stay, refusals=[(status, {}, b"")]) as server, hear(server) as stt, stt.stream() as stream:
