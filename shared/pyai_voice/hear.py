@@ -88,7 +88,7 @@ class HearStream(LiveStream[HearEvent]):
         if self._task is None and not self._closed:
             turns = self.options.turns
             _logger.info(
-                "Hear: %s ends turns (deadline %g s, watchdog %g s)", turns.authority, turns.deadline, turns.watchdog
+                "Hear: turn policy %s (deadline %g s, watchdog %g s)", turns.authority, turns.deadline, turns.watchdog
             )
         super().start()
 

@@ -279,7 +279,7 @@ async def test_the_authority_is_named_in_the_log_and_stays(caplog: pytest.LogCap
     stream.start()
     stream.start()
     assert [record.getMessage() for record in caplog.records if record.name == "pyai_voice.hear"] == [
-        "Hear: cue ends turns (deadline 0.2 s, watchdog 60 s)"
+        "Hear: turn policy cue (deadline 0.2 s, watchdog 60 s)"
     ]
     with pytest.raises(ConfigurationError, match="authority"):
         stream.update(turns=TurnPolicy(authority="client"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from typing import Any
 
 import pytest
-from livekit.agents import APIConnectOptions, APIStatusError, CloseReason, ErrorEvent
+from livekit.agents import Agent, APIConnectOptions, APIStatusError, CloseReason, ErrorEvent
 from livekit.agents.stt import STTError
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import pyai
@@ -59,6 +61,32 @@ async def test_a_turn_is_heard_answered_and_spoken():
         used = {row.type: row for row in running.session.usage.model_usage}
         assert used["stt_usage"].audio_duration > 1.9 and used["stt_usage"].provider == "PyAI"
         assert used["tts_usage"].characters_count > 0
+
+
+@pytest.mark.parametrize(
+    ("turns", "session", "agent", "said"),
+    [
+        ("cue", TURNS, {}, "Hear ends turns (cue)"),
+        (
+            "cue",
+            {},
+            {},
+            "LiveKit ends turns (TurnDetector); turn_handling=pyai.turn_handling(stt) would leave them to cue",
+        ),
+        ("framework", {"turn_detection": None}, {}, "LiveKit ends turns (its own choice)"),
+        ("framework", {"turn_detection": "realtime_llm"}, {"turn_detection": "stt"}, "Hear ends turns (framework)"),
+        ("client", {"turn_detection": "manual"}, {}, "The program ends turns"),
+    ],
+)
+async def test_the_log_says_who_ends_turns_as_the_session_decides(
+    turns: str, session: dict[str, Any], agent: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    async with scripted(stay) as server, hear(server, turns=turns) as stt:
+        async with call(Agent(instructions="Echo.", **agent), stt=stt, turn_handling=session):
+            pass
+    told = [record.getMessage() for record in caplog.records if record.name == "livekit.plugins.pyai"]
+    assert [line for line in told if "ends turns" in line] == [said]
 
 
 async def test_the_silence_that_hear_waited_is_credited_to_the_session():

@@ -29,6 +29,7 @@ from pyai_voice.omni_events import (
     ToolCalled,
 )
 
+from .._session import session_of
 from .._sound import MonoInput
 from .._words import to_api_error
 from ..log import logger
@@ -172,8 +173,8 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
 
     def on(self, event: Any, callback: Any = None) -> Callable[..., Any]:
         """Call ``callback`` on each event. LiveKit's own callback shows which AgentSession this call belongs to."""
-        session: Any = getattr(getattr(callback, "__self__", None), "session", None)
-        if event == "generation_created" and issubclass(type(session), AgentSession):
+        session = session_of(callback)
+        if event == "generation_created" and session is not None:
             self.follow(session)
         return super().on(event, callback)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - LiveKit
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .. import loop
 from ..protocol.omni.wire import AUDIO, Audio, Control, read_client_message, read_server_message
 from .records import HearRecord, OmniRecord, SpeakRecord, StreamRecord
 
@@ -20,19 +21,28 @@ if TYPE_CHECKING:
 
 __all__ = ["HearLine", "OmniLine", "SpeakLine"]
 
-_Record = TypeVar("_Record", bound=StreamRecord)
+_Record = TypeVar("_Record", bound=StreamRecord | SpeakRecord)
+_Stream = TypeVar("_Stream", bound=StreamRecord)
 _Fault = TypeVar("_Fault", bound="Fault")
 
 Pulse = Callable[[], None]
 """Tells the server that a record has changed."""
 
 
-class _Line:
+class _Line(Generic[_Record, _Fault]):
     """What all kinds have in common. ``transport`` finds the client's TCP connection."""
 
     def __init__(
-        self, receive: Receive, send: Send, transport: Callable[[], asyncio.Transport | None], pulse: Pulse
+        self,
+        receive: Receive,
+        send: Send,
+        transport: Callable[[], asyncio.Transport | None],
+        pulse: Pulse,
+        record: _Record,
+        fault: _Fault,
     ) -> None:
+        self.record = record
+        self.fault = fault
         self._receive = receive
         self._send = send
         self._transport = transport
@@ -60,21 +70,8 @@ class _Line:
         return self._kept.popleft() if self._kept else await self._receive()
 
 
-class _StreamLine(_Line, Generic[_Record, _Fault]):
+class _StreamLine(_Line[_Stream, _Fault]):
     """A WebSocket."""
-
-    def __init__(
-        self,
-        receive: Receive,
-        send: Send,
-        transport: Callable[[], asyncio.Transport | None],
-        pulse: Pulse,
-        record: _Record,
-        fault: _Fault,
-    ) -> None:
-        super().__init__(receive, send, transport, pulse)
-        self.record = record
-        self.fault = fault
 
     # for faults
 
@@ -190,19 +187,19 @@ class OmniLine(_StreamLine[OmniRecord, "OmniFault"]):
 
     def say_later(self, seconds: float, message: bytes) -> None:
         """Send a message to the client when so much time has passed."""
-        self._to_client.append((_now() + seconds, message))
+        self._to_client.append((loop.now() + seconds, message))
 
     def hear_later(self, seconds: float, message: bytes) -> None:
         """Have the application get a message of the client when so much time has passed."""
-        self._to_application.append((_now() + seconds, message))
+        self._to_application.append((loop.now() + seconds, message))
 
     # for the application
 
     async def receive(self) -> Message:
         """Return what was put off, or the client's next message once the fault has seen it."""
-        while self._to_client and self._to_client[0][0] <= _now():
+        while self._to_client and self._to_client[0][0] <= loop.now():
             await self.say(self._to_client.popleft()[1])
-        if self._to_application and self._to_application[0][0] <= _now() and not self._ended.is_set():
+        if self._to_application and self._to_application[0][0] <= loop.now() and not self._ended.is_set():
             return {"type": "websocket.receive", "bytes": self._to_application.popleft()[1]}
         return await super().receive()
 
@@ -238,21 +235,8 @@ class OmniLine(_StreamLine[OmniRecord, "OmniFault"]):
                 self.record.pieces += message[:1] == bytes((AUDIO,))
 
 
-class SpeakLine(_Line):
+class SpeakLine(_Line[SpeakRecord, "SpeakFault"]):
     """A request to Speak."""
-
-    def __init__(
-        self,
-        receive: Receive,
-        send: Send,
-        transport: Callable[[], asyncio.Transport | None],
-        pulse: Pulse,
-        record: SpeakRecord,
-        fault: SpeakFault,
-    ) -> None:
-        super().__init__(receive, send, transport, pulse)
-        self.record = record
-        self.fault = fault
 
     # for faults
 
@@ -304,7 +288,3 @@ class SpeakLine(_Line):
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
