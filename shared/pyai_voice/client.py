@@ -57,9 +57,9 @@ _SPEAK = Timeouts()
 class Client:
     """One endpoint and one pool of connections for all that is asked of it.
 
-    Reads are repeated on 429, 5xx and network errors within ``retry_window`` seconds, writes never, unless an
-    ``Idempotency-Key`` makes that harmless. Every method raises PyAIError only; what the service does not offer raises
-    NotDeployed. Belongs to one event loop.
+    Reads are repeated on 429, 5xx and network errors within ``retry_window`` seconds (0: never), writes never, unless
+    an ``Idempotency-Key`` makes that harmless. Every method raises PyAIError only; what the service does not offer
+    raises NotDeployed. Belongs to one event loop.
     """
 
     def __init__(

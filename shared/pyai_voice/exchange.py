@@ -52,6 +52,8 @@ class Timeouts:
     """From sending the request to the first byte of the answer's body."""
     gap: float = 3.0
     """Between two pieces of the body."""
+    whole: float = 10.0
+    """For the whole body of an answer that is not audio."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from . import loop
 from ._version import __version__
 from .backoff import HOLD_OFF, retry_after
 from .errors import (
@@ -65,7 +66,7 @@ class HttpClient:
         self.endpoint = endpoint
         self.timeouts = timeouts or Timeouts()
         self.window = window
-        """Seconds within which another attempt may start."""
+        """Seconds within which another attempt may start; 0: there is only one."""
         self._parent = parent
         self._pool: Pool = parent._pool if parent else Pool(endpoint)
         self._closed = False
@@ -155,11 +156,11 @@ class HttpClient:
 
     async def _get(self, path: str, query: dict[str, str]) -> Answer:
         reply = await self.open("GET", path, params=query)
-        return await reply.answer(self.window)
+        return await reply.answer(self.timeouts.whole)
 
     async def _once(self, method: str, path: str, **parts: Any) -> Answer:
         reply = await self.open(method, path, **parts)
-        return await reply.answer(self.window)
+        return await reply.answer(self.timeouts.whole)
 
     async def _accept(self, reply: Reply) -> Reply:
         if 200 <= reply.status < 300 and reply.headers.get("content-encoding", "identity") == "identity":
@@ -272,7 +273,7 @@ class Reply:
     async def _receive(self) -> bytes:
         if self._closed:
             return b""
-        deadline = self._deadline or _now() + self._exchange.timeouts.gap
+        deadline = self._deadline or loop.now() + self._exchange.timeouts.gap
         self._deadline = None
         try:
             async with asyncio.timeout_at(deadline):
@@ -322,10 +323,6 @@ class Reply:
         if isinstance(error, TimeoutError):
             return StalledError(f"{self.server} sent no data in time", code="stalled", request_id=self.request_id)
         return ConnectivityError("The answer broke off", code="answer_cut", request_id=self.request_id)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @functools.cache

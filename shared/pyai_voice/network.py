@@ -29,7 +29,8 @@ _HAPPY_EYEBALLS = 0.25
 """Seconds before a host's next address is tried as well."""
 _REFUSAL = re.compile(rb"HTTP/1\.[01] [345]")
 _MOST_CONNECTIONS = 256
-_MOST_IDLE = 20
+_MOST_IDLE = 64
+"""Kept open for the next requests: fifty calls that speak at the same time need no new ones."""
 _KEEP_ALIVE = 60.0
 """Seconds that an idle connection is kept: less than servers usually keep theirs, so that we close first."""
 

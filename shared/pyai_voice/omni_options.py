@@ -48,7 +48,9 @@ class Tool(Options):
     execution: Literal["client", "engine"] | None = None
     """Who carries it out; sent only when set."""
     timeout: Annotated[float, Field(gt=0, le=60)] | None = None
-    """Seconds for an answer; None: ``OmniOptions.tool_timeout``."""
+    """Seconds that this client gives its own function before it answers that the call took too long (None:
+    ``OmniOptions.tool_timeout``). The service has a budget of its own, about 5 s; it is told this one only where a
+    tool is registered (``client.tools.create``)."""
 
     @model_validator(mode="before")
     @classmethod

@@ -22,7 +22,7 @@ _shapes = re.compile(r"(?i)\b(?:pyai_(?:live|test)|ap)_[A-Za-z0-9_.~-]{6,}")
 
 
 def register(secret: str) -> None:
-    """Remember a secret so that :func:`clean` removes it wherever it turns up; one of a few letters is none."""
+    """Remember a secret so that :func:`clean` removes it wherever it turns up; fewer than 6 characters are none."""
     if len(secret) >= _SHORTEST:
         _secrets.add(secret)
 

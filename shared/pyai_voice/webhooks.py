@@ -60,6 +60,13 @@ class WebhookVerifier:
         self._most = most
         self._seen: OrderedDict[bytes, float] = OrderedDict()
 
+    def use(self, secrets: Secrets) -> None:
+        """Believe these secrets from now on, and no others; what was delivered before stays known.
+
+        While secrets are exchanged name both, the new and the old one. Raises ConfigurationError; then nothing changes.
+        """
+        self._secrets = _listed(secrets)
+
     def verify(self, body: bytes, signature: str | None, *, now: float | None = None) -> None:
         """As :func:`verify_webhook`, and a delivery that was seen before is a WebhookError ``replayed``.
 

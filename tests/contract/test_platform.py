@@ -216,6 +216,13 @@ async def test_whether_callbacks_have_a_secret_of_their_own_is_told(client: Clie
     assert (secret.configured, secret.last4) == (False, "")
 
 
+async def test_the_secret_of_callbacks_is_exchanged_without_losing_one(client: Client) -> None:
+    first, second = [await client.webhooks.renew_signing_secret() for _ in range(2)]
+    secret = await client.webhooks.signing_secret()
+    assert (secret.configured, secret.last4) == (True, second.secret.get_secret_value()[-4:])
+    assert first.secret != second.secret
+
+
 async def test_what_the_local_server_has_not_is_not_deployed(client: Client) -> None:
     with pytest.raises(NotDeployed, match="carrier"):
         await anext(client.telephony.available(area_code="415"))

@@ -193,8 +193,10 @@ async def test_an_answer_that_drips_is_given_up() -> None:
             await peer.chunk(b" ")
             await asyncio.sleep(0.02)
 
-    async with client_of(reply, window=0.2) as (client, _), asyncio.timeout(20):
-        assert isinstance(await refusal(client), StalledError)
+    async with client_of(reply, timeouts=Timeouts(whole=0.2), window=0) as (client, _), asyncio.timeout(20):
+        error = await refusal(client)
+    assert isinstance(error, StalledError)
+    assert "0.2 s" in error.message
 
 
 # Repeats
@@ -206,6 +208,16 @@ async def test_reads_are_repeated(fault: Reply) -> None:
     async with client_of(fault, OK) as (client, server):
         assert (await client.get("/me")).json() == {"ok": True}
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("fault", [answering(429), answering(503), hang_up])
+async def test_without_a_window_there_is_one_attempt_and_it_has_its_time(fault: Reply) -> None:
+    slow = speaking(b"[", b"]", content_type="application/json")
+    async with client_of(slow, fault, OK, window=0) as (client, server):
+        assert (await client.get("/me")).json() == []
+        assert (await refusal(client)).retryable
+        assert len(server.requests) == 2
+        assert (await client.send("POST", "/x", {}, idempotency_key="once")).json() == {"ok": True}
 
 
 @pytest.mark.conforms("A-11")

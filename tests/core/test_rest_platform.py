@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pyai_voice.errors import ConfigurationError, NotDeployed
+from pyai_voice.redact import clean
 from pyai_voice.rest.amd import AmdSettings
 from pyai_voice.rest.knowledge import FoundPassage, KnowledgeBase, KnowledgeDocument
 from pyai_voice.rest.recap import CrmSettings, RecapSettings, Utterance
@@ -264,3 +265,14 @@ async def test_the_signing_secret_is_never_told() -> None:
         secret = await client.webhooks.signing_secret()
     assert (secret.configured, secret.last4) == (True, "9f0a")
     assert asked(server.requests[0]) == ("GET", "/v1/webhooks/signing-secret")
+
+
+async def test_a_new_signing_secret_is_told_once_and_hidden_everywhere() -> None:
+    answer = {"configured": True, "last4": "9f0a", "secret": "whsec_new-one-9f0a"}
+    async with rest(answering(201, answer), answering(404)) as (client, server):
+        made = await client.webhooks.renew_signing_secret()
+        with pytest.raises(NotDeployed):
+            await client.webhooks.renew_signing_secret()
+    assert asked(server.requests[0]) == ("POST", "/v1/webhooks/signing-secret")
+    assert (made.last4, made.secret.get_secret_value()) == ("9f0a", "whsec_new-one-9f0a")
+    assert "new-one" not in repr(made) + str(made) + clean("whsec_new-one-9f0a")

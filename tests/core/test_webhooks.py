@@ -121,6 +121,23 @@ def test_a_delivery_is_taken_once() -> None:
     verifier.verify(BODY, sign_webhook(BODY, SECRET, now=TIME + 1), now=TIME + 200)
 
 
+def test_secrets_are_exchanged_while_it_runs() -> None:
+    verifier = WebhookVerifier(SECRET)
+    verifier.verify(BODY, HEADER, now=TIME)
+    verifier.use(["whsec_new", SECRET])
+    for number, secret in enumerate(["whsec_new", SECRET]):
+        verifier.verify(b"%d" % number, sign_webhook(b"%d" % number, secret, now=TIME), now=TIME)
+    verifier.use("whsec_new")
+    with pytest.raises(WebhookError, match="another secret"):
+        verifier.verify(b"3", sign_webhook(b"3", SECRET, now=TIME), now=TIME)
+    with pytest.raises(WebhookError) as refusal:
+        verifier.verify(BODY, sign_webhook(BODY, "whsec_new", now=TIME), now=TIME)
+    assert refusal.value.code == "replayed"
+    with pytest.raises(ConfigurationError):
+        verifier.use([])
+    verifier.verify(b"4", sign_webhook(b"4", "whsec_new", now=TIME), now=TIME)
+
+
 def test_a_forged_one_does_not_use_up_the_real_one() -> None:
     verifier = WebhookVerifier(SECRET)
     with pytest.raises(WebhookError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -63,4 +64,6 @@ async def test_callbacks_are_signed_with_the_secret_and_a_day_long_with_the_form
     for secret in (first, second):
         verify_webhook(b"{}", header, secret)
     assert unknown not in await signing.secrets("org_local")
+    _, third, fourth = await asyncio.gather(signing.secrets("org_new"), *(signing.renew("org_new") for _ in range(2)))
+    assert await signing.secrets("org_new") == [fourth, third]  # none that was shown is overwritten
     assert first not in (await local.get(SECRET)).text

@@ -67,6 +67,11 @@ def test_a_folder_is_added_listed_and_found(data: Path, handbook: Path) -> None:
     assert "45 euro" in shown
 
 
+def test_one_is_not_counted_as_many(data: Path, handbook: Path) -> None:
+    assert "1 of 1 document can be found" in kb("add", "--data", data, handbook / "prices.md").stderr
+    assert "1 document, 1 piece" in kb("list", "--data", data).stdout
+
+
 def test_globs_and_single_files(data: Path, handbook: Path) -> None:
     kb("add", "--quiet", "--data", data, handbook / "**" / "*.txt", handbook / "prices.md", handbook / "prices.md")
     assert listed(data) == [("parking.txt", "indexed"), ("prices.md", "indexed")]

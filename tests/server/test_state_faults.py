@@ -24,6 +24,7 @@ from pyai_voice.server.state.agents import AgentFields
 from pyai_voice.server.state.amd import AmdCall
 from pyai_voice.server.state.calls import Spoken
 from pyai_voice.server.state.database import Database
+from pyai_voice.server.state.jobs import JobOptions, JobResult
 from tests.server.conftest import Local, serve
 from tests.server.fakes import silence, tone
 
@@ -37,6 +38,7 @@ from pyai_voice.server.state import State
 from pyai_voice.server.state.agents import AgentFields
 from pyai_voice.server.state.calls import Spoken
 from pyai_voice.server.state.database import Database
+from pyai_voice.server.state.jobs import JobOptions, JobResult
 from pyai_voice.server.state.jobs import JobOptions
 
 async def write(state, worker):
@@ -109,6 +111,42 @@ async def test_a_full_disk_is_told_and_what_is_there_can_still_be_read(tmp_path:
         assert [answer.status_code for answer in statuses][-1] == 507
         assert statuses[-1].json()["type"].rpartition("/")[2] == "store_full"
         assert (await local.get(f"/v1/agents/{agent['agent_id']}")).json() == agent
+
+
+async def test_a_key_for_a_job_that_found_no_room_is_good_for_another_attempt(tmp_path: Path) -> None:
+    async with aclosing(await State.open(tmp_path)) as state:
+        limited = "PRAGMA max_page_count = {}".format
+        await state.database.run(lambda connection: connection.execute(limited(30)))
+        with pytest.raises(ServerError) as refusal:
+            await state.jobs.create(ORG, JobOptions(), bytes(200_000), ("once", "digest"))
+        assert refusal.value.code == "store_full"
+        await state.database.run(lambda connection: connection.execute(limited(10_000)))
+        made = await state.jobs.create(ORG, JobOptions(), bytes(200_000), ("once", "digest"))
+        assert await state.jobs.create(ORG, JobOptions(), b"", ("once", "digest")) == made
+        assert (await state.jobs.get(ORG, made.job_id)).status == "queued"
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
+async def test_the_recording_goes_with_the_end_of_its_job(tmp_path: Path, end: str) -> None:
+    sound = b"canary-sound" * 1000
+    async with aclosing(await State.open(tmp_path)) as state:
+        job = await state.jobs.create(ORG, JobOptions(), sound)
+        await state.jobs.start(ORG, job.job_id)
+        assert await recordings(state) == [sound]
+        match end:
+            case "complete":
+                result = JobResult(text="", speakers=None, audio_seconds=1.0, segments=[])
+                await state.jobs.complete(ORG, job.job_id, result)
+            case "fail":
+                await state.jobs.fail(ORG, job.job_id, "no")
+            case _:
+                await state.jobs.cancel(ORG, job.job_id)
+        assert await recordings(state) == [None]
+
+
+async def recordings(state: State) -> list[bytes | None]:
+    query = "SELECT data FROM records WHERE kind = 'job'"
+    return [data for (data,) in await state.database.run(lambda connection: connection.execute(query).fetchall())]
 
 
 async def test_a_damaged_file_is_told_when_the_server_starts(tmp_path: Path) -> None:

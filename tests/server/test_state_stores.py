@@ -199,7 +199,11 @@ async def test_the_name_of_a_tool_is_taken_once(state: State) -> None:
     for name in ("look_up", "end_call"):
         fields = ToolFields(name=name, webhook_url="https://tools.example/")
         assert await refused(state.tools.create(ORG, fields)) == "name_taken"
-    await state.tools.create(OTHER, ToolFields(name="look_up", webhook_url="https://tools.example/"))
+    fields = ToolFields(name="look_up", webhook_url="https://tools.example/")
+    await state.tools.create(OTHER, fields)
+    at_once = ToolFields(name="both", webhook_url="https://tools.example/")
+    made = await asyncio.gather(*(state.tools.create(ORG, at_once) for _ in range(2)), return_exceptions=True)
+    assert [type(each).__name__ for each in made] == ["Tool", "RequestError"]
 
 
 async def test_a_session_token_is_good_once_for_its_origin(state: State) -> None:

@@ -46,7 +46,7 @@ def create(
 
     pyai-voice jobs create call.wav --channel --wait --format srt -o call.srt
 
-    pyai-voice jobs create https://acme.com/call.wav
+    pyai-voice jobs create https://example.com/call.wav
     """
     wanted = format_of(output, output_format)
     formats = (wanted,) if wanted in ("srt", "vtt") else ()

@@ -20,6 +20,7 @@ from ..server.knowledge.facade import Progress as Step
 from ..server.state.keys import LOCAL
 from .kb_files import File, find_files
 from .kb_store import made, one
+from .running import counted
 
 __all__ = ["add_documents"]
 
@@ -34,7 +35,7 @@ async def add_documents(paths: Sequence[str], base: str, where: str | Path, quie
             failed = await _Adding(knowledge, shown).add(files, base)
     for name, reason in failed:
         typer.echo(f"pyai-voice: {name}: {reason}", err=True)
-    console.print(f"{len(files) - len(failed)} of {len(files)} documents can be found in {escape(base)}")
+    console.print(f"{len(files) - len(failed)} of {counted(len(files), 'document')} can be found in {escape(base)}")
     if failed:
         raise typer.Exit(1)
 

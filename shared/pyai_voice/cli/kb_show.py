@@ -19,6 +19,7 @@ from ..server.knowledge.facade import Knowledge
 from ..server.knowledge.opening import open_store
 from ..server.state.keys import LOCAL
 from .kb_store import chosen, existing
+from .running import counted
 
 __all__ = ["list_documents", "remove_documents", "show_hits"]
 
@@ -41,7 +42,8 @@ async def list_documents(wanted: Sequence[str] | None, where: str | Path, as_jso
 
 
 def _documents_table(base: KnowledgeBase, documents: Sequence[StoredDocument]) -> Table:
-    title = Text(f"{base.name} ({base.id}): {len(documents)} documents, {base.chunks} pieces")
+    held = f"{counted(len(documents), 'document')}, {counted(base.chunks, 'piece')}"
+    title = Text(f"{base.name} ({base.id}): {held}")
     table = Table("document", title=title, title_justify="left")
     table.add_column("id", no_wrap=True)
     for head in ("status", "pieces", "bytes", "why"):

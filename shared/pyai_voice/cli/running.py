@@ -11,7 +11,7 @@ import typer
 
 from ..errors import PyAIError
 
-__all__ = ["Data", "Store", "complain", "plain", "run"]
+__all__ = ["Data", "Store", "complain", "counted", "plain", "run"]
 
 Result = TypeVar("Result")
 
@@ -49,3 +49,8 @@ def complain(complaint: str) -> NoReturn:
 def plain(text: str) -> str:
     """Return a text, which may be a server's, without anything that a terminal would obey."""
     return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 document", "2 documents"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

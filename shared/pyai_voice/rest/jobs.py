@@ -1,6 +1,6 @@
 """Transcription jobs: recordings that are transcribed in their own time.
 
-    job = await client.jobs.create("https://acme.com/call.wav", JobSettings(output_formats=("json", "srt")))
+    job = await client.jobs.create("https://example.com/call.wav", JobSettings(output_formats=("json", "srt")))
     result = await client.jobs.result(job.job_id)
 
 Source: protocol of PyAI, "Transcription jobs and webhooks" (scope ``transcribe:jobs``).

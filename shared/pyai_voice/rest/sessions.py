@@ -49,7 +49,7 @@ class SessionRequests(Resource):
     async def create(
         self, allowed_origins: Sequence[str], *, ttl: int = 60, session_label: str | None = None
     ) -> OmniSession:
-        """Make a token for pages of these origins (``https://acme.com``; at least one, no ``*``).
+        """Make a token for pages of these origins (``https://example.com``; at least one, no ``*``).
 
         ``ttl`` is how many seconds it may take until the page connects, 1 to 600. ``session_label`` may be the id of
         an agent. Raises ConfigurationError for what the service would refuse.

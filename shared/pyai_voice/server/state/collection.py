@@ -52,14 +52,23 @@ class Collection(Generic[Entry]):
 
     async def add(self, organisation: str, identifier: str, entry: Entry, data: bytes | None = None) -> Entry:
         """Keep a new record. Raises RequestError ``limit_reached`` (409) when there are too many."""
+        return await self._database.run(
+            lambda connection: self.insert(connection, organisation, identifier, entry, data)
+        )
+
+    def insert(
+        self,
+        connection: sqlite3.Connection,
+        organisation: str,
+        identifier: str,
+        entry: Entry,
+        data: bytes | None = None,
+    ) -> Entry:
+        """As :meth:`add`, for work that does more in the same transaction."""
+        self._make_room(connection, organisation)
         row = (self._kind, organisation, identifier, entry.model_dump_json(), data)
-
-        def insert(connection: sqlite3.Connection) -> Entry:
-            self._make_room(connection, organisation)
-            connection.execute("INSERT INTO records (kind, organisation, id, body, data) VALUES (?, ?, ?, ?, ?)", row)
-            return entry
-
-        return await self._database.run(insert)
+        connection.execute("INSERT INTO records (kind, organisation, id, body, data) VALUES (?, ?, ?, ?, ?)", row)
+        return entry
 
     def _make_room(self, connection: sqlite3.Connection, organisation: str) -> None:
         where = (self._kind, organisation)
@@ -95,12 +104,6 @@ class Collection(Generic[Entry]):
             raise not_found(self._kind, identifier)
         return row[0] or b""
 
-    async def forget_data(self, organisation: str, identifier: str) -> None:
-        """Delete the bytes beside a record."""
-        where = (self._kind, organisation, identifier)
-        query = "UPDATE records SET data = NULL WHERE kind = ? AND organisation = ? AND id = ?"
-        await self._database.run(lambda connection: connection.execute(query, where))
-
     async def page(self, organisation: str, limit: int = 20, cursor: str | None = None, **equal: str) -> Page[Entry]:
         """Return a part of the list whose fields have these values. Raises RequestError for a cursor that is none."""
         before = _read_cursor(cursor)
@@ -113,11 +116,12 @@ class Collection(Generic[Entry]):
 
     async def all(self, organisation: str) -> list[Entry]:
         """Return all records of an organisation, oldest first."""
+        return await self._database.run(lambda connection: self.select_all(connection, organisation))
+
+    def select_all(self, connection: sqlite3.Connection, organisation: str) -> list[Entry]:
+        """As :meth:`all`, for work that does more in the same transaction."""
         query = "SELECT body FROM records WHERE kind = ? AND organisation = ? ORDER BY number"
-        rows = await self._database.run(
-            lambda connection: connection.execute(query, (self._kind, organisation)).fetchall()
-        )
-        return [self._read(body) for (body,) in rows]
+        return [self._read(body) for (body,) in connection.execute(query, (self._kind, organisation))]
 
     async def everywhere(self, **equal: str | bool) -> list[tuple[str, str, Entry]]:
         """Return organisation, id and record of those whose fields have these values, of all organisations."""
@@ -143,10 +147,13 @@ class Collection(Generic[Entry]):
         )
         return row[0] if row else None
 
-    async def change(self, organisation: str, identifier: str, change: Callable[[Entry], Entry]) -> Entry:
+    async def change(
+        self, organisation: str, identifier: str, change: Callable[[Entry], Entry], *, keep_data: bool = True
+    ) -> Entry:
         """Replace a record by what ``change`` makes of it; nothing can come in between.
 
-        Raises RequestError ``not_found``, and what ``change`` raises; then nothing is changed.
+        Without ``keep_data`` the bytes beside it go. Raises RequestError ``not_found``, and what ``change`` raises;
+        then nothing is changed.
         """
 
         def update(connection: sqlite3.Connection) -> Entry:
@@ -154,7 +161,7 @@ class Collection(Generic[Entry]):
             if found is None:
                 raise not_found(self._kind, identifier)
             changed = change(found)
-            self._write(connection, organisation, identifier, changed)
+            self._write(connection, organisation, identifier, changed, keep_data)
             return changed
 
         return await self._database.run(update)
@@ -167,16 +174,25 @@ class Collection(Generic[Entry]):
         self, organisation: str, identifier: str, first: Entry, change: Callable[[Entry], Entry]
     ) -> Entry:
         """As :meth:`change`; where there is no record yet, ``first`` is changed."""
+        return await self._database.run(
+            lambda connection: self.upsert(connection, organisation, identifier, first, change)
+        )
 
-        def upsert(connection: sqlite3.Connection) -> Entry:
-            found = self._select(connection, organisation, identifier)
-            if found is None:
-                self._make_room(connection, organisation)
-            changed = change(found or first)
-            self._write(connection, organisation, identifier, changed)
-            return changed
-
-        return await self._database.run(upsert)
+    def upsert(
+        self,
+        connection: sqlite3.Connection,
+        organisation: str,
+        identifier: str,
+        first: Entry,
+        change: Callable[[Entry], Entry],
+    ) -> Entry:
+        """As :meth:`put_changed`, for work that does more in the same transaction."""
+        found = self._select(connection, organisation, identifier)
+        if found is None:
+            self._make_room(connection, organisation)
+        changed = change(found or first)
+        self._write(connection, organisation, identifier, changed)
+        return changed
 
     async def remove(self, organisation: str, identifier: str) -> None:
         """Delete a record. Raises RequestError ``not_found``."""
@@ -197,10 +213,18 @@ class Collection(Generic[Entry]):
             pass
         raise corrupt()
 
-    def _write(self, connection: sqlite3.Connection, organisation: str, identifier: str, entry: Entry) -> None:
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        organisation: str,
+        identifier: str,
+        entry: Entry,
+        keep_data: bool = True,
+    ) -> None:
+        data = "" if keep_data else ", data = NULL"
         connection.execute(
             "INSERT INTO records (kind, organisation, id, body) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (kind, organisation, id) DO UPDATE SET body = excluded.body",
+            f" ON CONFLICT (kind, organisation, id) DO UPDATE SET body = excluded.body{data}",
             (self._kind, organisation, identifier, entry.model_dump_json()),
         )
 

@@ -6,6 +6,7 @@ Source: protocol of PyAI, "Transcription jobs and webhooks".
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -115,6 +116,7 @@ class Jobs:
     """
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._jobs = Collection(database, "job", Job, most=_MOST, trim=True)
         self._promises = Collection(database, "idempotency key", _Promise, most=_MOST, trim=True)
 
@@ -133,18 +135,24 @@ class Jobs:
             )
         now = now_ms()
         accepted = Accepted(job_id=new_id("job"), created_at=now, updated_at=now)
-        if idempotency is not None:
-            promise = await self._promise(organisation, accepted, *idempotency)
-            if promise.job_id != accepted.job_id:
-                return promise
         uploaded = audio if isinstance(audio, bytes) else None
         url = audio if isinstance(audio, str) else None
         token = secrets.token_urlsafe(24)
         job = Job(**accepted.model_dump(), options=options, audio_url=url, result_token=token)
-        await self._jobs.add(organisation, job.job_id, job, uploaded)
-        return accepted
 
-    async def _promise(self, organisation: str, answer: Accepted, key: str, digest: str) -> Accepted:
+        def create(connection: sqlite3.Connection) -> Accepted:
+            if idempotency is not None:
+                promised = self._promise(connection, organisation, accepted, *idempotency)
+                if promised.job_id != accepted.job_id:
+                    return promised
+            self._jobs.insert(connection, organisation, job.job_id, job, uploaded)
+            return accepted
+
+        return await self._database.run(create)
+
+    def _promise(
+        self, connection: sqlite3.Connection, organisation: str, answer: Accepted, key: str, digest: str
+    ) -> Accepted:
         def check(promise: _Promise) -> _Promise:
             if promise.digest != digest:
                 raise service_error(
@@ -153,7 +161,7 @@ class Jobs:
             return promise
 
         first = _Promise(digest=digest, answer=answer)
-        return (await self._promises.put_changed(organisation, key, first, check)).answer
+        return self._promises.upsert(connection, organisation, key, first, check).answer
 
     async def get(self, organisation: str, job_id: str) -> Job:
         """Return one."""
@@ -215,9 +223,7 @@ class Jobs:
         await self._jobs.change(organisation, job_id, lambda job: job.model_copy(update={"callback_due": False}))
 
     async def _end(self, organisation: str, job_id: str, change: Callable[[Job], Job]) -> Job:
-        job = await self._jobs.change(organisation, job_id, change)
-        await self._jobs.forget_data(organisation, job_id)
-        return job
+        return await self._jobs.change(organisation, job_id, change, keep_data=False)
 
     async def recover(self) -> None:
         """Queue again what the end of an earlier process left half done."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
@@ -38,7 +39,7 @@ class Signing:
 
     async def secrets(self, organisation: str) -> list[SecretStr]:
         """Return what callbacks are signed with now: the secret, and for a day after a change the former one."""
-        kept = await self._secrets.find(organisation, _ONLY) or await self._make(organisation, shown=False)
+        kept = await self._secrets.find(organisation, _ONLY) or await self._changed(organisation, _unchanged)
         former = [kept.former] if kept.former and time.time() < kept.former_until else []
         return [SecretStr(each) for each in (kept.secret, *former)]
 
@@ -49,14 +50,20 @@ class Signing:
 
     async def renew(self, organisation: str) -> SecretStr:
         """Make a new secret, to be shown once."""
-        return SecretStr((await self._make(organisation, shown=True)).secret)
+        return SecretStr((await self._changed(organisation, _renewed)).secret)
 
-    async def _make(self, organisation: str, *, shown: bool) -> _Kept:
-        former = await self.shown(organisation)
-        made = _Kept(
-            secret=f"whsec_{secrets.token_urlsafe(32)}",
-            shown=shown,
-            former=former.get_secret_value() if former else None,
-            former_until=time.time() + _OVERLAP,
-        )
-        return await self._secrets.put(organisation, _ONLY, made)
+    async def _changed(self, organisation: str, change: Callable[[_Kept], _Kept]) -> _Kept:
+        return await self._secrets.put_changed(organisation, _ONLY, _made(shown=False, former=None), change)
+
+
+def _unchanged(kept: _Kept) -> _Kept:
+    return kept
+
+
+def _renewed(kept: _Kept) -> _Kept:
+    return _made(shown=True, former=kept.secret if kept.shown else None)
+
+
+def _made(*, shown: bool, former: str | None) -> _Kept:
+    secret = f"whsec_{secrets.token_urlsafe(32)}"
+    return _Kept(secret=secret, shown=shown, former=former, former_until=time.time() + _OVERLAP)

@@ -6,6 +6,7 @@ Source: protocol of PyAI, "Agent profiles" (tools REST) and "Tools".
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -97,19 +98,25 @@ class Tools:
     """The tools of every organisation."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._tools = Collection(database, "tool", Tool, most=_MOST)
 
     async def create(self, organisation: str, fields: ToolFields) -> Tool:
         """Keep a new tool, with a new secret. Raises RequestError for a name that is taken."""
-        if fields.name in BUILT_IN or any(tool.name == fields.name for tool in await self._tools.all(organisation)):
-            raise service_error(f"name: there is already a tool {fields.name}", code="name_taken", status=409)
         tool = Tool(
             **fields.model_dump(),
             tool_id=new_id("tool"),
             created_at=now_ms(),
             hmac_secret=f"whsec_{secrets.token_urlsafe(32)}",
         )
-        return await self._tools.add(organisation, tool.tool_id, tool)
+
+        def create(connection: sqlite3.Connection) -> Tool:
+            known = self._tools.select_all(connection, organisation)
+            if tool.name in {*BUILT_IN, *(each.name for each in known)}:
+                raise service_error(f"name: there is already a tool {tool.name}", code="name_taken", status=409)
+            return self._tools.insert(connection, organisation, tool.tool_id, tool)
+
+        return await self._database.run(create)
 
     async def list(self, organisation: str) -> list[Tool]:
         """Return the built-in ones, then the organisation's own, oldest first."""
