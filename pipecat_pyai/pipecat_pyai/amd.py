@@ -34,6 +34,7 @@ from pyai_voice.errors import ConfigurationError, PyAIError
 from pyai_voice.options import LinkOptions
 
 from ._alarm import Alarm
+from ._arguments import refuse_misplaced
 from ._words import to_local_category
 from .frames import PyAIAmdFrame
 
@@ -67,6 +68,7 @@ class PyAIAmdProcessor(FrameProcessor):
         hold: float = 6.0,
         talk_to_machines: bool = False,
         link: LinkOptions | None = None,
+        insecure: bool = False,
         client: Client | None = None,
         **kwargs: Any,
     ) -> None:
@@ -79,6 +81,7 @@ class PyAIAmdProcessor(FrameProcessor):
             hold: Seconds of the call after which the bot may speak without a decision; 0 holds nothing.
             talk_to_machines: Let the model answer machines too (menus, call screening).
             link: How patient the connection is.
+            insecure: Allow http to a machine that is not this one.
             client: In the place of ``api_key`` and ``base_url``: where it listens.
             **kwargs: For FrameProcessor.
 
@@ -86,10 +89,11 @@ class PyAIAmdProcessor(FrameProcessor):
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
             UnsupportedError: The client's provider has no AMD.
         """
+        refuse_misplaced(kwargs, AmdOptions.model_fields, "options=AmdOptions")
         super().__init__(**kwargs)
         if hold < 0:
             raise ConfigurationError("hold: expected 0 or more seconds", code="invalid_option")
-        self._endpoint = Client.for_host(client, api_key, base_url).endpoint
+        self._endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
         self._endpoint.provider.require("amd")
         self._options = options or AmdOptions()
         self._hold = hold

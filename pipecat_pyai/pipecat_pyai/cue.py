@@ -74,6 +74,7 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
         transcript_wait: float = 1.0,
         should_interrupt: bool = True,
         link: LinkOptions | None = None,
+        insecure: bool = False,
         client: Client | None = None,
         **kwargs: Any,
     ) -> None:
@@ -90,6 +91,7 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
             transcript_wait: Seconds that the end of a turn may wait for the other recogniser's transcript.
             should_interrupt: Whether a turn interrupts the bot.
             link: How patient the connection is.
+            insecure: Allow http to a machine that is not this one.
             client: In the place of ``api_key`` and ``base_url``: where it listens.
             **kwargs: For AIService.
 
@@ -107,7 +109,7 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
             turns=self._turns,
         )
         kwargs.setdefault("enable_direct_mode", True)  # nothing may wait behind a transcript and be interrupted there
-        endpoint = Client.for_host(client, api_key, base_url).endpoint
+        endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
         super().__init__(endpoint=endpoint, link=link, settings=ServiceSettings(model=None), **kwargs)
         self._init_sample_rate = sample_rate
         self._should_interrupt = should_interrupt

@@ -60,6 +60,7 @@ from pyai_voice.omni_events import (
 from pyai_voice.options import LinkOptions
 
 from ._alarm import Alarm
+from ._arguments import check_settings
 from ._omni_agent import OmniAgent
 from ._omni_context import holds_call
 from ._words import to_language
@@ -128,6 +129,7 @@ class PyAIOmniLLMService(OmniAgent):
         on_mismatch: Literal["fail", "report"] = "fail",
         ends_pipeline: bool = True,
         link: LinkOptions | None = None,
+        insecure: bool = False,
         client: Client | None = None,
         settings: PyAIOmniSettings | None = None,
         **kwargs: Any,
@@ -148,6 +150,7 @@ class PyAIOmniLLMService(OmniAgent):
             on_mismatch: When PyAI's agent is not as asked for: end the call with an error, or only report it.
             ends_pipeline: Whether the pipeline ends, after what waits to be played, when PyAI hangs up.
             link: How patient the connection is.
+            insecure: Allow http to a machine that is not this one.
             client: In the place of ``api_key`` and ``base_url``: where it calls.
             settings: What can also be changed later, with ``LLMUpdateSettingsFrame``.
             **kwargs: For LLMService.
@@ -156,7 +159,8 @@ class PyAIOmniLLMService(OmniAgent):
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
             UnsupportedError: The client's provider has no Omni.
         """
-        endpoint = Client.for_host(client, api_key, base_url).endpoint
+        check_settings("PyAIOmniLLMService", settings, PyAIOmniSettings, kwargs)
+        endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
         endpoint.provider.require("omni")
         own = {"system_instruction": system_instruction, "voice": voice, "language": language, "greeting": greeting}
         complete = PyAIOmniSettings.complete(settings, model="pyai-omni", session_label=session_label, **own)

@@ -42,6 +42,7 @@ class PyAISegmentedSTTService(SegmentedSTTService):
         model: str = "pyai-hear",
         language: Language | str | None = None,
         prompt: str | None = None,
+        insecure: bool = False,
         client: Client | None = None,
         timeout: float = 30.0,
         ttfs_p99_latency: float | None = _TTFS_P99,
@@ -55,6 +56,7 @@ class PyAISegmentedSTTService(SegmentedSTTService):
             model: Recogniser; AudioPod chooses its own.
             language: Language or code; None lets the service detect it.
             prompt: Guides AudioPod; PyAI does not have it.
+            insecure: Allow http to a machine that is not this one.
             client: In the place of ``api_key`` and ``base_url``: its connections are used, and stay open.
             timeout: Seconds for a segment.
             ttfs_p99_latency: What turn strategies should allow for, in seconds.
@@ -64,7 +66,7 @@ class PyAISegmentedSTTService(SegmentedSTTService):
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
         self._shared = client
-        self._endpoint = Client.for_host(client, api_key, base_url).endpoint
+        self._endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
         self._endpoint.provider.require("hear")
         settings = STTSettings(model=model, language=language or None)
         super().__init__(settings=settings, ttfs_p99_latency=ttfs_p99_latency, **kwargs)

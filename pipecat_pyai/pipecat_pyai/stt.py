@@ -35,6 +35,7 @@ from pyai_voice.events import AudioLost, Grounding, HearEvent, SpeechStarted, Tu
 from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
 from ._alarm import Alarm
+from ._arguments import check_settings
 from ._connection import HearConnection
 from ._proposals import TurnProposals
 from ._translation import Backchannel, Final, Ground, Interim, Predict, Start, Step, Stop, Translation, Withdraw
@@ -88,6 +89,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         should_interrupt: bool = True,
         ttfs_p99_latency: float | None = TTFS_P99,
         link: LinkOptions | None = None,
+        insecure: bool = False,
         client: Client | None = None,
         settings: PyAISTTSettings | None = None,
         **kwargs: Any,
@@ -107,6 +109,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
             should_interrupt: Whether a turn that PyAI starts interrupts the bot.
             ttfs_p99_latency: What turn strategies should allow for, in seconds.
             link: How patient the connection is.
+            insecure: Allow http to a machine that is not this one.
             client: In the place of ``api_key`` and ``base_url``: where it listens.
             settings: What can also be changed later, with ``STTUpdateSettingsFrame``.
             **kwargs: For STTService.
@@ -114,11 +117,12 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         Raises:
             ConfigurationError: A ValueError: the key is missing, an option is wrong, or two contradict each other.
         """
+        check_settings("PyAISTTService", settings, PyAISTTSettings, kwargs)
         self._turns = turn_policy(turns, vad_force_turn_endpoint)
         complete = PyAISTTSettings.complete(model, language, cue, settings)
         _check(complete, self._turns, sample_rate or 16000)
         kwargs.setdefault("enable_direct_mode", True)  # nothing here waits, so frames need not queue up
-        endpoint = Client.for_host(client, api_key, base_url).endpoint
+        endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
         endpoint.provider.require("hear_stream")
         super().__init__(
             endpoint=endpoint,
@@ -267,7 +271,7 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
             case Grounding():
                 await self._call_event_handler("on_grounding", event)
             case AudioLost(seconds=seconds):
-                await self._report_loss(f"{seconds:.1f} s of audio were lost")
+                await self._report_loss(f"{seconds:.2f} s of audio were lost")
             case _:
                 await self._report_connection(event)
 

@@ -36,6 +36,7 @@ from pyai_voice.errors import ConfigurationError, ProtocolError, PyAIError
 from pyai_voice.options import SpeakOptions
 from pyai_voice.speak import SpeakClient
 
+from ._arguments import check_settings
 from ._line import Line, Sentence
 from ._words import to_category, to_iso639, to_local_category
 from .settings import PyAITTSSettings
@@ -70,6 +71,7 @@ class PyAITTSService(TTSService):
         base_url: str | None = None,
         model: str = "pyai-speak",
         sample_rate: int | None = None,
+        insecure: bool = False,
         client: Client | None = None,
         aiohttp_session: object | None = None,
         settings: PyAITTSSettings | None = None,
@@ -83,6 +85,7 @@ class PyAITTSService(TTSService):
             base_url: Defaults to ``PYAI_BASE_URL``, else to PyAI's.
             model: Synthesiser; ``settings`` goes before it.
             sample_rate: Samples a second, 8000 to 48000; None takes the pipeline's.
+            insecure: Allow http to a machine that is not this one.
             client: In the place of ``api_key`` and ``base_url``: its connections are used, and stay open.
             aiohttp_session: Accepted for compatibility, not used.
             settings: What can also be changed later, with ``TTSUpdateSettingsFrame``.
@@ -91,8 +94,9 @@ class PyAITTSService(TTSService):
         Raises:
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
+        check_settings("PyAITTSService", settings, PyAITTSSettings, kwargs)
         self._shared = client
-        self._endpoint = Client.for_host(client, api_key, base_url).endpoint
+        self._endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
         complete = PyAITTSSettings.complete(model, voice, settings)
         complete.options(sample_rate or 24000)
         kwargs = {

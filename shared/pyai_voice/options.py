@@ -119,8 +119,8 @@ class Endpoint(Options):
                 hint=f"Pass api_key= or set {provider.key_variable}",
             )
         url = base_url or os.environ.get(provider.base_url_variable, "")
-        secret = key if isinstance(key, SecretStr) else SecretStr(key)
-        return cls(api_key=secret, base_url=url, provider=provider, insecure=insecure)
+        fields: dict[str, Any] = {"api_key": key, "base_url": url}  # whatever they are, the options check them
+        return cls(**fields, provider=provider, insecure=insecure)
 
     @classmethod
     def audiopod(cls, api_key: str | SecretStr | None = None, base_url: str | None = None) -> Self:

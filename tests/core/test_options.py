@@ -93,6 +93,12 @@ def test_a_malformed_key_is_refused_and_not_repeated(key: str) -> None:
     assert not key.strip() or key.strip() not in said
 
 
+@pytest.mark.parametrize("key", [42, b"pyai key", ["pyai_live_k"]])
+def test_a_key_that_is_no_text_is_refused_by_name(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match="api_key"):
+        Endpoint.from_env(key)
+
+
 def test_a_key_is_in_no_repr() -> None:
     endpoint = Endpoint(api_key=SecretStr(KEY))
     for text in (repr(endpoint), str(endpoint), f"{endpoint.replace(insecure=True)!r}", str(endpoint.model_dump())):

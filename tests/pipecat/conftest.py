@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from loguru import logger
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.core.scripted import KEY
 from tests.core.scripted_http import CANARY
@@ -16,6 +19,7 @@ from tests.core.scripted_http import CANARY
 with warnings.catch_warnings():  # Pipecat warns of its own deprecated classes when it is imported for the first time
     warnings.simplefilter("ignore")
     from pipecat.utils.deprecation import DEPRECATION_MESSAGE_RE
+    from pipecat.utils.tracing.setup import setup_tracing
 
     import pipecat_pyai
 
@@ -64,6 +68,33 @@ def log() -> Iterator[Log]:
     yield lines
     logger.remove(sink)
     assert not [text for _, text in lines if KEY in text or CANARY in text]
+
+
+Traced = Callable[[], list[ReadableSpan]]
+"""Returns the spans that have ended since the test began."""
+
+
+@pytest.fixture(scope="session")
+def exporter() -> InMemorySpanExporter:
+    """Set up tracing, which a process does once."""
+    exporter = InMemorySpanExporter()
+    setup_tracing("test", exporter=exporter)
+    return exporter
+
+
+@pytest.fixture
+def traced(exporter: InMemorySpanExporter) -> Traced:
+    """Forget the spans of other tests."""
+    provider = trace.get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    provider.force_flush()
+    exporter.clear()
+
+    def finished() -> list[ReadableSpan]:
+        provider.force_flush()
+        return list(exporter.get_finished_spans())
+
+    return finished
 
 
 @pytest.fixture(autouse=True)

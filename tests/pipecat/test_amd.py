@@ -260,8 +260,11 @@ def test_a_provider_without_amd_is_refused() -> None:
         PyAIAmdProcessor(client=Client(Endpoint.audiopod("ap_0123456789abcdef")))
 
 
-@pytest.mark.parametrize("options", [{"hold": -1}, {"api_key": ""}])
-def test_a_wrong_option_is_refused(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"hold": -1}, "hold"), ({"api_key": ""}, "PYAI_API_KEY"), ({"aggressiveness": 1}, "options=AmdOptions")],
+)
+def test_a_wrong_option_is_refused(options: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYAI_API_KEY", raising=False)
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=named):
         PyAIAmdProcessor(**{"api_key": KEY, **options})

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 from loguru import logger
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pipecat.frames.frames import BotStoppedSpeakingFrame, LLMMessagesAppendFrame, LLMUpdateSettingsFrame, StartFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.utils.errors import ErrorCategory
-from pipecat.utils.tracing.setup import setup_tracing
 
 from pipecat_pyai import PyAIOmniLLMService, PyAIOmniSettings
 from pyai_voice.client import Client
@@ -23,10 +21,10 @@ from pyai_voice.omni_options import LONGEST_PERSONA
 from pyai_voice.options import Endpoint, LinkOptions
 from tests.core.omni_service import Peer, stay
 from tests.core.scripted import KEY
+from tests.pipecat.conftest import Traced
 from tests.pipecat.omni import hears, omni_bot, tone
 from tests.pipecat.pipeline import PATIENCE, Happenings
 from tests.pipecat.test_omni_call import configured
-from tests.pipecat.test_tracing import finished
 
 
 def confirming(**said: Any) -> Any:
@@ -61,6 +59,7 @@ def test_a_service_without_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         ({"configure": False}, "session_label"),
         ({"settings": PyAIOmniSettings(kb_endpoint="http://example.com/kb")}, "kb_endpoint"),
         ({"settings": PyAIOmniSettings(temperature=9)}, "temperature"),
+        ({"kb_endpoint": "https://example.com/kb"}, "settings=PyAIOmniLLMService.Settings"),
     ],
 )
 def test_options_that_are_wrong_are_named(options: dict[str, Any], said: str) -> None:
@@ -220,7 +219,7 @@ async def test_an_outage_that_lasts_is_one_error_and_the_next_call_knows_what_wa
 # Hygiene
 
 
-async def test_the_key_is_in_no_frame_and_no_repr_and_spans_say_what_was_said() -> None:
+async def test_the_key_is_in_no_frame_and_no_repr_and_spans_say_what_was_said(traced: Traced) -> None:
     async def converse(peer: Peer) -> None:
         await peer.configured()
         peer.machine.caller_said("Hello")
@@ -229,19 +228,17 @@ async def test_the_key_is_in_no_frame_and_no_repr_and_spans_say_what_was_said() 
         peer.machine.agent_said("Yes?")
         await peer.stay()
 
-    exporter = InMemorySpanExporter()
-    setup_tracing("test", exporter=exporter)
     async with omni_bot(converse, pipeline={"enable_tracing": True}, kb_token=KEY + "_kb") as bot:
         await bot.wrote("user: Hello", "assistant: Yes?")
         await bot.pipeline.until(BotStoppedSpeakingFrame)
         await bot.pipeline.end()
         frames = [frame for frame in bot.pipeline.down + bot.pipeline.up if not isinstance(frame, StartFrame)]
         assert not [frame for frame in frames if KEY in repr(frame)] and KEY not in repr(vars(bot.omni))
-    spans = {span.name: dict(span.attributes or {}) for span in finished(exporter)}
+    spans = {span.name: dict(span.attributes or {}) for span in traced()}
     assert spans["stt"]["transcript"] == "Hello"
     assert spans["llm"]["output"] == "Yes? " and float(str(spans["llm"]["metrics.ttfb"])) >= 0.1
     assert spans["llm"]["gen_ai.request.model"] == "pyai-omni"
-    assert not [span for span in finished(exporter) if KEY in span.to_json()]
+    assert not [span for span in traced() if KEY in span.to_json()]
 
 
 @pytest.fixture

@@ -37,17 +37,24 @@ async def test_a_bots_voice_uses_the_clients_connections_and_leaves_them_open() 
         assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {CANARY}"}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        PyAIAmdProcessor,
-        PyAICueTurnDetector,
-        PyAIOmniLLMService,
-        PyAISegmentedSTTService,
-        PyAISTTService,
-        PyAITTSService,
-    ],
-)
+KINDS = [
+    PyAIAmdProcessor,
+    PyAICueTurnDetector,
+    PyAIOmniLLMService,
+    PyAISegmentedSTTService,
+    PyAISTTService,
+    PyAITTSService,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_http_to_another_machine_must_be_wanted(kind: Any) -> None:
+    assert kind(api_key=CANARY, base_url="http://speech:8642", insecure=True)
+    with pytest.raises(ValueError, match="insecure=True"):
+        kind(api_key=CANARY, base_url="http://speech:8642")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_client_and_a_key_are_one_too_many(kind: Any) -> None:
     async with scripted(service) as server, Client(server.endpoint()) as client:
         assert kind(client=client)

@@ -26,7 +26,7 @@ from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
 from pydantic import SecretStr
 
-from pipecat_pyai import PyAISTTService, PyAISTTSettings
+from pipecat_pyai import PyAISTTService, PyAISTTSettings, PyAITTSSettings
 from pyai_voice.events import Transcript
 from tests.core.scripted import KEY, Peer, Server, answer_commits, scripted, stay
 from tests.pipecat.conftest import Log
@@ -78,6 +78,9 @@ def test_the_key_and_the_address_come_from_the_environment(monkeypatch: pytest.M
         ({"sample_rate": 4000}, "sample_rate"),
         ({"settings": PyAISTTSettings(endpointing_ms=9)}, "endpointing_ms"),
         ({"settings": PyAISTTSettings(backchannel_threshold=80)}, "backchannel_threshold"),
+        ({"settings": {"language": "fr"}}, "settings: .*PyAISTTService.Settings"),
+        ({"settings": PyAITTSSettings(voice="emma")}, "settings: .*PyAITTSSettings"),
+        ({"grounding": True}, r"grounding: .*settings=PyAISTTService.Settings\(grounding=...\)"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:

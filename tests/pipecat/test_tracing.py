@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pipecat.frames.frames import TranscriptionFrame, TTSStoppedFrame
-from pipecat.utils.tracing.setup import setup_tracing
 
 from pipecat_pyai import PyAISTTService
 from tests.core.scripted import KEY, answer_commits, scripted
 from tests.core.scripted_http import CANARY, speaking
 from tests.core.scripted_http import scripted as scripted_http
+from tests.pipecat.conftest import Traced
 from tests.pipecat.pipeline import running
 from tests.pipecat.speaking import ONE, Script, speak, turn
 
 
-async def test_a_transcript_and_a_sentence_are_spans_with_what_they_cost_and_without_the_key() -> None:
-    exporter = InMemorySpanExporter()
-    setup_tracing("test", exporter=exporter)
+async def test_a_transcript_and_a_sentence_are_spans_with_what_they_cost_and_without_the_key(traced: Traced) -> None:
     async with scripted(answer_commits) as hearing, scripted_http(Script({"One.": speaking(ONE)})) as speaking_server:
         stt = PyAISTTService(api_key=KEY, base_url=hearing.endpoint.base_url)
         async with running(stt, speak(speaking_server, voice="emma"), enable_tracing=True) as pipeline:
@@ -26,18 +22,11 @@ async def test_a_transcript_and_a_sentence_are_spans_with_what_they_cost_and_wit
             await pipeline.send(*turn("One."))
             await pipeline.until(TTSStoppedFrame)
             await pipeline.end()
-    spans = {span.name: span for span in finished(exporter)}
+    spans = {span.name: span for span in traced()}
     heard, spoken = spans["stt"].attributes or {}, spans["tts"].attributes or {}
     assert heard["transcript"] == "16000 bytes"
     assert heard["gen_ai.request.model"] == "pyai-hear"
     assert any("usage" in name or "audio_seconds" in name for name in heard)
     assert spoken["text"] == "One."
     assert spoken["voice_id"] == "emma"
-    assert not [span for span in finished(exporter) if KEY in span.to_json() or CANARY in span.to_json()]
-
-
-def finished(exporter: InMemorySpanExporter) -> list[ReadableSpan]:
-    from opentelemetry import trace
-
-    trace.get_tracer_provider().force_flush()  # type: ignore[attr-defined]
-    return list(exporter.get_finished_spans())
+    assert not [span for span in traced() if KEY in span.to_json() or CANARY in span.to_json()]

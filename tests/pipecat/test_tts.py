@@ -59,7 +59,11 @@ def test_without_a_key_there_is_a_value_error_that_names_it(monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [({"sample_rate": 4000}, "sample_rate"), ({"settings": PyAITTSSettings(speed=9.0)}, "speed")],
+    [
+        ({"sample_rate": 4000}, "sample_rate"),
+        ({"settings": PyAITTSSettings(speed=9.0)}, "speed"),
+        ({"speed": 1.2}, r"speed: .*settings=PyAITTSService.Settings\(speed=...\)"),
+    ],
 )
 def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
