@@ -106,7 +106,8 @@ class Connection(FrameProcessor, Generic[S]):
             self._refused_audio = True
             await self.push_error(
                 f"Audio with {frame.num_channels} channels at {frame.sample_rate} Hz was dropped: "
-                f"this service takes mono at {self._rate} Hz (sample_rate=, or the pipeline's)",
+                f"this service was told of mono at {self._rate} Hz. Say what comes with "
+                "PipelineParams(audio_in_sample_rate=...), and ask for mono with TransportParams(audio_in_channels=1)",
                 category=ErrorCategory.APPLICATION,
             )
         return taken

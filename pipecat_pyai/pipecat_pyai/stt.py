@@ -53,6 +53,9 @@ Measured with the local server on 41 human utterances, two busy cores, Pipecat's
 median 0.34, longest 0.52.
 """
 
+_AUDIBLE = 0.05
+"""Seconds of lost audio that are worth a word."""
+
 
 class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnection, STTService):
     """Streaming speech to text with PyAI Hear, and turn detection and retrieval with PyAI Cue.
@@ -270,8 +273,8 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
                 await self._report_end(event)
             case Grounding():
                 await self._call_event_handler("on_grounding", event)
-            case AudioLost(seconds=seconds):
-                await self._report_loss(f"{seconds:.2f} s of audio were lost")
+            case AudioLost(seconds=seconds) if seconds >= _AUDIBLE:
+                await self._report_loss(f"{seconds:.1f} s of audio were lost")
             case _:
                 await self._report_connection(event)
 

@@ -208,8 +208,8 @@ async def test_audio_that_is_not_the_pipelines_is_one_error_and_odd_audio_none()
         await bot.pipeline.send(*(UserAudioRawFrame(b"\x11" * 641, 16000, 1, user_id="ann") for _ in range(20)))
         await seen(peer, lambda: peer.audio.count(b"\x11") >= 12_000)
         assert [error.error for error in bot.pipeline.errors] == [
-            "Audio with 2 channels at 16000 Hz was dropped: this service takes mono at 16000 Hz "
-            "(sample_rate=, or the pipeline's)"
+            "Audio with 2 channels at 16000 Hz was dropped: this service was told of mono at 16000 Hz. Say what comes "
+            "with PipelineParams(audio_in_sample_rate=...), and ask for mono with TransportParams(audio_in_channels=1)"
         ]
 
 

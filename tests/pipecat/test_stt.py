@@ -388,6 +388,7 @@ async def test_audio_at_another_rate_is_one_error_that_says_what_to_do() -> None
     assert len(pipeline.errors) == 1
     assert "48000" in pipeline.errors[0].error
     assert "16000" in pipeline.errors[0].error
+    assert "PipelineParams(audio_in_sample_rate=" in pipeline.errors[0].error
     assert len(server.audio) == int(0.2 * SECOND)
 
 
