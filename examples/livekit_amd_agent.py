@@ -54,15 +54,18 @@ async def entrypoint(job: JobContext) -> None:
     job.add_shutdown_callback(amd.aclose)
     amd.hear_participant(job.room)
     await build().start(Caller(amd), room=job.room)
-    await job.api.sip.create_sip_participant(
-        api.CreateSIPParticipantRequest(
-            room_name=job.room.name,
-            sip_trunk_id=os.environ["SIP_TRUNK_ID"],
-            sip_call_to=job.job.metadata,
-            participant_identity="phone",
-            wait_until_answered=True,
-        )
+    call = api.CreateSIPParticipantRequest(
+        room_name=job.room.name,
+        sip_trunk_id=os.environ["SIP_TRUNK_ID"],
+        sip_call_to=job.job.metadata,
+        participant_identity="phone",
+        wait_until_answered=True,
     )
+    try:
+        await job.api.sip.create_sip_participant(call)
+    except api.TwirpError as error:  # busy, or nobody answers
+        await amd.aclose()  # else the agent, and with it the job, waits for a decision
+        job.shutdown(error.message)
 
 
 if __name__ == "__main__":

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from demo.call import BOT, CALLER, Call, CallError
 from demo.caller import line_of
+from pyai_voice.audio import resample
 from pyai_voice.options import Endpoint, SpeakOptions
 from pyai_voice.server.engines.load import Engines, load_engines
 from pyai_voice.server.serving import running
 from pyai_voice.speak import SpeakClient
 from tests.core.scripted_http import scripted
 from tests.frameworks import frameworks_leave_http_clients_open, import_quietly
+from tests.livekit.test_amd import Line
 from tests.pipecat.model import answering
 
 __all__ = ["frameworks_leave_http_clients_open"]
@@ -69,25 +73,69 @@ async def pipecat(call: Call, pcm: bytes) -> AsyncIterator[None]:
         yield
 
 
+class Job:
+    """What LiveKit gives the worker: a room, and a telephone that is answered with this sound, or not at all."""
+
+    def __init__(self, pcm: bytes) -> None:
+        self.room = Line()
+        self.room.name = "call"
+        self.job = SimpleNamespace(metadata="+15550100001")
+        self.api = SimpleNamespace(sip=self)
+        self.ends: list[Callable[[], Awaitable[None]]] = []
+        self.speaking: asyncio.Task[None] | None = None
+        self.ended = ""
+        self._pcm = pcm and resample(pcm, CALLER.rate, 8000) + bytes(4 * 2 * 8000)
+
+    async def connect(self) -> None:
+        """The room is there."""
+
+    def add_shutdown_callback(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self.ends.append(callback)
+
+    async def create_sip_participant(self, request: Any) -> None:
+        """Call; return when somebody has answered."""
+        from livekit.api import TwirpError
+
+        assert (request.sip_trunk_id, request.sip_call_to) == ("ST_1", "+15550100001")
+        assert request.wait_until_answered
+        if not self._pcm:
+            raise TwirpError("unavailable", "busy", status=503)
+        phone = self.room.join(request.participant_identity, status="active")
+        self.speaking = asyncio.create_task(self._speak(phone.source))
+
+    def shutdown(self, reason: str) -> None:
+        self.ended = reason
+
+    async def _speak(self, source: Any) -> None:
+        from livekit import rtc
+
+        for at in range(0, len(self._pcm) - 319, 320):
+            await source.capture_frame(rtc.AudioFrame(self._pcm[at : at + 320], 8000, 1, 160))
+
+
 @asynccontextmanager
-async def livekit(call: Call, pcm: bytes) -> AsyncIterator[None]:
-    """Run the agent; its detector hears what the session hears, as it would hear a participant's track."""
-    from livekit import rtc
-    from livekit.plugins import pyai
-
+async def livekit(call: Call, pcm: bytes) -> AsyncIterator[Job]:
+    """Run the worker's entrypoint; its session hears the call beside the room."""
     from demo.headless.livekit import call_agent
-    from examples.livekit_amd_agent import Caller, build
+    from examples import livekit_amd_agent as example
 
-    async def hear(amd: pyai.AnsweringMachineDetector) -> None:
-        for start in range(0, len(pcm) + 4 * 2 * CALLER.rate, CALLER.size(0.02)):
-            piece = pcm[start : start + CALLER.size(0.02)].ljust(CALLER.size(0.02), b"\0")
-            amd.push_frame(rtc.AudioFrame(piece, CALLER.rate, 1, len(piece) // 2))
-            await asyncio.sleep(0.02)
+    job = Job(pcm)
+    async with AsyncExitStack() as held:
+        session = example.build()
 
-    async with pyai.AnsweringMachineDetector() as amd, call_agent(call, build(), Caller(amd)):
-        hearing = asyncio.create_task(hear(amd))
-        yield
-        hearing.cancel()
+        async def start(agent: Any, room: object) -> None:
+            assert room is job.room
+            await held.enter_async_context(call_agent(call, session, agent))
+
+        patches = held.enter_context(pytest.MonkeyPatch.context())
+        patches.setenv("SIP_TRUNK_ID", "ST_1")
+        patches.setattr(example, "build", lambda: SimpleNamespace(start=start))
+        await example.entrypoint(job)  # type: ignore[arg-type] - as much of a job as it looks at
+        yield job
+        if job.speaking:
+            job.speaking.cancel()
+            for end in job.ends:
+                await end()
 
 
 FRAMEWORKS = pytest.mark.parametrize("connect", [pipecat, livekit])
@@ -105,6 +153,11 @@ async def test_a_voicemail_that_beeps_is_left_a_message(local: None, connect: ob
     reply = await answer_to(connect, await spoken("This is Mike.") + bytes(6400) + beep())
     assert "open until six" in reply
     assert "Hello!" not in reply
+
+
+async def test_when_the_call_fails_the_worker_ends_at_once(local: None) -> None:
+    async with asyncio.timeout(20), livekit(Call(lambda who, text: None), b"") as job:
+        assert job.ended == "busy"
 
 
 async def answer_to(connect: object, pcm: bytes) -> str:

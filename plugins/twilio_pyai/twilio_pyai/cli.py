@@ -76,8 +76,11 @@ def serve(
 ) -> None:
     """Answer calls until Ctrl-C or SIGTERM; prints its address when it is ready.
 
-    PYAI_API_KEY and PYAI_BASE_URL say where PyAI is. TWILIO_AUTH_TOKEN checks who calls. TWILIO_ACCOUNT_SID, with the
-    auth token or with TWILIO_API_KEY and TWILIO_API_SECRET, lets the agent transfer and hang up.
+    In Twilio's console let "A call comes in" of the number be a webhook, POST, at --public-url and /voice.
+
+    PYAI_API_KEY and PYAI_BASE_URL say where PyAI is; TWILIO_AUTH_TOKEN checks who calls.
+
+    TWILIO_ACCOUNT_SID, with that token or with TWILIO_API_KEY and TWILIO_API_SECRET, lets the agent transfer.
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("twilio_pyai").setLevel(logging.WARNING if quiet else logging.INFO)
@@ -116,11 +119,13 @@ class _Wishes(NamedTuple):
 async def _serve(wishes: _Wishes, host: str, port: int, public_url: str, insecure: bool) -> None:
     access = _access(os.environ, public_url, insecure=insecure)
     agent, options, endpoint = wishes.agent(), wishes.options(), Endpoint.from_env()
+    control = control_from(os.environ)
+    if options.transfers and control is None:
+        raise ConfigurationError(f"--transfer needs {ACCOUNT} and its credentials", code="missing_key")
     listening = bind(host, port)
     _check_address(access, listening)
     async with AsyncExitStack() as held:
         client = await held.enter_async_context(Client(endpoint))
-        control = control_from(os.environ)
         if control is not None:
             held.push_async_callback(control.aclose)
         app = create_app(access, agent, client, options, control=control)

@@ -30,6 +30,7 @@ CLEAN = {
         ([], {"TWILIO_AUTH_TOKEN": TOKEN, "PYAI_API_KEY": ""}, "API key"),
         (["--host", "0.0.0.0", "--insecure"], {}, "this machine alone"),
         (["--public-url", "nowhere"], {"TWILIO_AUTH_TOKEN": TOKEN}, "public_url"),
+        (["--transfer", "desk=+15550100009"], {"TWILIO_AUTH_TOKEN": TOKEN}, "TWILIO_ACCOUNT_SID"),
         (["--transfer", "desk=112"], {"TWILIO_AUTH_TOKEN": TOKEN}, "transfers"),
         (["--persona", "/no/such/file"], {"TWILIO_AUTH_TOKEN": TOKEN}, "Cannot read"),
         (["--agent", "agent_1", "--voice", "nova"], {"TWILIO_AUTH_TOKEN": TOKEN}, "profile"),
