@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
+from typing import Any
 
 from pyai_voice.client import Client
 from pyai_voice.options import Endpoint
@@ -16,7 +18,7 @@ from pyai_voice.server.settings import Settings
 from pyai_voice.testing import coded_engines
 from vapi_pyai import Access, Token, create_app
 
-from .children import say_hello
+from .children import obey
 
 __all__ = ["SECRET"]
 
@@ -28,12 +30,15 @@ async def main() -> None:
     """Serve until killed."""
     if sys.argv[1] == "speak":
         async with running(coded_engines(), _MANY) as server:
-            say_hello(url=server.base_url, key=server.api_key)
-            await asyncio.Event().wait()
+            await asyncio.to_thread(obey, _cpu, url=server.base_url, key=server.api_key)
     async with Client(Endpoint.from_env(sys.argv[3], sys.argv[2])) as client:
         async with serving(create_app(Access(Token(SECRET)), client), _MANY, bind()) as (_, url):
-            say_hello(url=url)
-            await asyncio.Event().wait()
+            await asyncio.to_thread(obey, _cpu, url=url)
+
+
+def _cpu(_question: dict[str, Any]) -> dict[str, Any]:
+    """Answer with the processor time, in seconds, of this process so far."""
+    return {"cpu": time.process_time()}
 
 
 if __name__ == "__main__":

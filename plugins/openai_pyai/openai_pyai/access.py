@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Protocol
 
 from starlette.requests import Request
@@ -20,12 +19,12 @@ from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError, ServiceError, service_error
 from pyai_voice.options import Endpoint
 from pyai_voice.provider import PYAI, Provider
-from pyai_voice.redact import forget, register
+from pyai_voice.redact import forget
+from pyai_voice.server.credentials import SHORTEST, credential, digest
 from pyai_voice.server.local import is_local
 
 __all__ = ["Access", "OwnKey", "PassThrough"]
 
-_SHORTEST_SECRET = 16
 _NO_KEY = "there-is-no-key-yet"
 
 
@@ -60,15 +59,11 @@ class OwnKey:
             raise ConfigurationError(
                 "Who may ask? A front key is needed", code="missing_key", hint="See docs/openai.md, Keys"
             )
-        if any(len(key) < _SHORTEST_SECRET for key in front_keys):
-            raise ConfigurationError(f"A front key needs at least {_SHORTEST_SECRET} characters", code="invalid_option")
-        for key in front_keys:
-            register(key)
         self.open = not front_keys
         """Whether every program of this machine may ask."""
         self.provider = client.endpoint.provider
         self._client = client
-        self._digests = [_digest(key) for key in front_keys]
+        self._digests = [digest(credential(key, "A front key")) for key in front_keys]
 
     @asynccontextmanager
     async def client(self, request: Request) -> AsyncGenerator[Client]:
@@ -84,8 +79,8 @@ class OwnKey:
         """Do nothing: the client is yours."""
 
     def _knows(self, presented: str) -> bool:
-        given = _digest(presented)
-        return True in [hmac.compare_digest(digest, given) for digest in self._digests]  # each is compared, always
+        given = digest(presented)
+        return True in [hmac.compare_digest(each, given) for each in self._digests]  # each is compared, always
 
 
 @dataclass(slots=True)
@@ -130,14 +125,14 @@ class PassThrough:
         await self._drop(0)
 
     def _line(self, key: str) -> _Line:
-        digest = _digest(key)
-        if digest not in self._lines:
-            self._lines[digest] = _Line(Client(self._endpoint(key)))
-        self._lines.move_to_end(digest)
-        return self._lines[digest]
+        name = digest(key)
+        if name not in self._lines:
+            self._lines[name] = _Line(Client(self._endpoint(key)))
+        self._lines.move_to_end(name)
+        return self._lines[name]
 
     def _endpoint(self, key: str) -> Endpoint:
-        if len(key) < _SHORTEST_SECRET:  # every message is searched for the keys that are in use, to hide them
+        if len(key) < SHORTEST:  # every message is searched for the keys that are in use, to hide them
             raise _no_key()
         try:
             return Endpoint.from_env(key, self._base_url, provider=self.provider, insecure=self._insecure)
@@ -149,9 +144,9 @@ class PassThrough:
 
     async def _drop(self, most: int) -> None:
         """Let go of the keys that were used longest ago, and forget them."""
-        idle = [digest for digest, line in self._lines.items() if not line.users]
-        for digest in idle[: max(0, len(self._lines) - most)]:
-            client = self._lines.pop(digest).client
+        idle = [name for name, line in self._lines.items() if not line.users]
+        for name in idle[: max(0, len(self._lines) - most)]:
+            client = self._lines.pop(name).client
             forget(client.endpoint.api_key.get_secret_value())
             await client.aclose()
 
@@ -172,7 +167,3 @@ def _presented(request: Request) -> str:
 
 def _no_key() -> ServiceError:
     return service_error("This is no API key", code="unauthorized")
-
-
-def _digest(secret: str) -> bytes:
-    return sha256(secret.encode("utf-8", "replace")).digest()

@@ -8,25 +8,29 @@ GET  /v1/models                  the names that may be asked for
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from pyai_voice.server.door import Door
 from pyai_voice.server.limits import RequestId, Slots
-from pyai_voice.server.settings import Settings
 
 from .access import Access
 from .catalogue import ModelsContract
-from .door import Door
+from .contract import Contract, Guarded
 from .options import FrontOptions
 from .recordings import TranscriptionContract, TranslationContract
-from .refusals import handlers
+from .refusals import handlers, refusal
 from .speech import SpeechContract
 
 __all__ = ["create_app"]
+
+_log = logging.getLogger("openai_pyai")
 
 
 def create_app(access: Access, options: FrontOptions | None = None) -> Starlette:
@@ -44,20 +48,16 @@ def create_app(access: Access, options: FrontOptions | None = None) -> Starlette
         yield
         await access.aclose()
 
-    models = Door(ModelsContract(), access, places, options.stall)
+    def door(contract: Contract[Any]) -> Door:
+        answering, largest = Guarded(contract, access), contract.largest
+        return Door(contract.name, answering, refusal, places, largest=largest, stall=options.stall, log=_log)
+
+    models = door(ModelsContract())
     app = Starlette(
         routes=[
-            Route("/v1/audio/speech", Door(SpeechContract(options), access, places, options.stall), methods=["POST"]),
-            Route(
-                "/v1/audio/transcriptions",
-                Door(TranscriptionContract(options), access, places, options.stall),
-                methods=["POST"],
-            ),
-            Route(
-                "/v1/audio/translations",
-                Door(TranslationContract(options), access, places, options.stall),
-                methods=["POST"],
-            ),
+            Route("/v1/audio/speech", door(SpeechContract(options)), methods=["POST"]),
+            Route("/v1/audio/transcriptions", door(TranscriptionContract(options)), methods=["POST"]),
+            Route("/v1/audio/translations", door(TranslationContract(options)), methods=["POST"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/models/{model:path}", models, methods=["GET"]),
         ],
@@ -66,5 +66,4 @@ def create_app(access: Access, options: FrontOptions | None = None) -> Starlette
         lifespan=life,
     )
     app.router.redirect_slashes = False
-    app.state.settings = Settings(receive_stall=options.stall)
     return app

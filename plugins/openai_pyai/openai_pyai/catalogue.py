@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse
 
 from pyai_voice.client import Client
 from pyai_voice.errors import service_error
+from pyai_voice.server.door import Reply
 
-from .door import Reply
 from .names import NAMES
 
 __all__ = ["ModelsContract"]

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from pyai_voice.client import Client
 from pyai_voice.errors import service_error
 from pyai_voice.options import HearOptions
 from pyai_voice.provider import Provider
+from pyai_voice.server.door import Reply
 
-from .door import Reply
 from .names import hear_model
 from .options import FrontOptions
 from .rendering import FORMATS, render
@@ -26,8 +27,14 @@ __all__ = ["TranscriptionContract", "TranslationContract"]
 
 _FIELD_SIZE = 1 << 16
 _MOST_FIELDS = 128
-_REFUSED = {"stream": "true", "timestamp_granularities[]": "word", "include[]": "logprobs"}
-"""Values that ask for what no service behind the front gives."""
+_REFUSED = {
+    "stream": "true",
+    "timestamp_granularities[]": "word",
+    "include[]": "logprobs",
+    "known_speaker_names[]": "",
+    "known_speaker_references[]": "",
+}
+"""Values that ask for what no service behind the front gives; "" stands for any."""
 _SWITCH = {"true": True, "1": True, "false": False, "0": False, "": None}
 
 
@@ -97,24 +104,36 @@ class TranslationContract:
 
 
 async def _read(request: Request) -> Recording:
-    async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_SIZE) as form:
-        fields = _fields(form)
-        for name, value in _REFUSED.items():
-            if value in (each.lower() for each in fields.get(name, ())):
-                raise service_error(
-                    f"{name.removesuffix('[]')}: the service cannot do this ({value})", code="unsupported_parameter"
-                )
-        asked = fields.get("response_format", ("",))[-1] or "json"
-        if asked not in FORMATS:
+    try:
+        async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_SIZE) as form:
+            return await _recording(form)
+    except HTTPException as error:  # a form that is none
+        complaint = error.detail
+    raise service_error(complaint, code="invalid_request")
+
+
+async def _recording(form: FormData) -> Recording:
+    fields = _fields(form)
+    _check(fields)
+    asked = fields.get("response_format", ("",))[-1] or "json"
+    if asked not in FORMATS:
+        raise service_error(
+            f"response_format: expected one of {', '.join(FORMATS)}, got {asked[:40]!r}", code="unsupported_format"
+        )
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise service_error("file: send the recording as multipart/form-data, part name file", code="invalid_request")
+    return Recording(await file.read(), asked, fields)
+
+
+def _check(fields: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse what no service behind the front gives."""
+    for name, refused in _REFUSED.items():
+        said = next((each for each in fields.get(name, ()) if refused in ("", each.lower())), None)
+        if said is not None:
             raise service_error(
-                f"response_format: expected one of {', '.join(FORMATS)}, got {asked[:40]!r}", code="unsupported_format"
+                f"{name.removesuffix('[]')}: the service cannot do this ({said[:40]})", code="unsupported_parameter"
             )
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise service_error(
-                "file: send the recording as multipart/form-data, part name file", code="invalid_request"
-            )
-        return Recording(await file.read(), asked, fields)
 
 
 def _fields(form: FormData) -> dict[str, tuple[str, ...]]:

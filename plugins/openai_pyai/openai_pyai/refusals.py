@@ -21,6 +21,7 @@ from pyai_voice.errors import (
     StalledError,
     service_error,
 )
+from pyai_voice.server.door import upstream_error
 from pyai_voice.server.refusals import error_response
 
 __all__ = ["from_upstream", "handlers", "refusal"]
@@ -43,23 +44,12 @@ def from_upstream(error: PyAIError, provider: str, *, passes: bool) -> ServiceEr
     if isinstance(error, ConfigurationError) and error.code in _THE_CLIENTS:
         return service_error(error.message, code=error.code, status=400)
     if isinstance(error, AuthenticationError | PermissionDeniedError) and not passes:
-        return _failure(error, provider, 502)
+        return upstream_error(error, provider, 502)
     if isinstance(error, StalledError):
-        return _failure(error, provider, 504)
+        return upstream_error(error, provider, 504)
     if isinstance(error, ServerError):
-        return _failure(error, provider, 503 if error.status == 503 else 502)
-    return error if isinstance(error, ServiceError) else _failure(error, provider, 502)
-
-
-def _failure(error: PyAIError, provider: str, status: int) -> ServiceError:
-    failure = service_error(
-        f"{provider} failed: {error.code or error.category}",
-        code="upstream_error",
-        status=status,
-        retry_after=error.retry_after,
-    )
-    failure.retryable = error.retryable
-    return failure
+        return upstream_error(error, provider, 503 if error.status == 503 else 502, error.retry_after)
+    return error if isinstance(error, ServiceError) else upstream_error(error, provider, 502, error.retry_after)
 
 
 def refusal(error: ServiceError, request: Request) -> Response:

@@ -18,9 +18,9 @@ from pyai_voice.errors import service_error
 from pyai_voice.exchange import Timeouts
 from pyai_voice.options import SpeakOptions, SpeechFormat
 from pyai_voice.protocol.speak import MEDIA_TYPES
+from pyai_voice.server.door import Reply
 from pyai_voice.speak import Speech
 
-from .door import Reply
 from .names import speak_model
 from .options import FrontOptions
 

@@ -14,22 +14,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Literal, Protocol
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from pyai_voice.errors import ConfigurationError
-from pyai_voice.redact import register
-
-from .refusals import Refusal
+from pyai_voice.errors import ConfigurationError, service_error
+from pyai_voice.server.credentials import credential, same
+from pyai_voice.server.local import is_local
 
 __all__ = ["Access", "Credential", "Signature", "Token"]
 
-_SHORTEST_SECRET = 16
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _PLACE = re.compile(r"\{([a-z-]+)\}")
 _NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,9})?")
 _MILLISECONDS = 1e11
@@ -61,7 +56,7 @@ class Token:
     signs = False
 
     def __post_init__(self) -> None:
-        _check(self.secret)
+        credential(self.secret)
 
     @classmethod
     def bearer(cls, token: str, header: str = "Authorization", *, prefix: bool = True) -> Token:
@@ -74,7 +69,7 @@ class Token:
 
     def _is_right(self, value: str) -> bool:
         begins = value[: len(self.prefix)].lower() == self.prefix.lower()
-        return _same(value[len(self.prefix) :].strip(), self.secret) and begins
+        return same(value[len(self.prefix) :].strip(), self.secret) and begins
 
 
 class Signature:
@@ -102,7 +97,7 @@ class Signature:
         most: int = 100_000,
     ) -> None:
         """``most`` signatures are remembered; more within the time are refused. Raises ConfigurationError."""
-        _check(secret)
+        credential(secret)
         self._secret = _decoded(secret) if secret_is_base64 else secret.encode()
         self._algorithm = algorithm
         self._header, self._timestamp_header, self._id_header = header, timestamp_header, message_id_header
@@ -126,7 +121,7 @@ class Signature:
         identity = headers.get(self._id_header, "")
         right = self._digest({"timestamp": stamp.encode(), "body": body, "svix-id": identity.encode()})
         given = value.strip().removeprefix(self._prefix)
-        if not _same(given.lower() if self._encoding == "hex" else given, right):
+        if not same(given.lower() if self._encoding == "hex" else given, right):
             return "wrong signature"
         return self._staleness(stamp, right, body) if self._dated else ""
 
@@ -172,33 +167,20 @@ class Access:
         self._signed = any(each.signs for each in credentials)
 
     def check_early(self, connection: HTTPConnection) -> None:
-        """Refuse before the body is read where that needs no body. Raises Refusal (401 or 403)."""
-        if self.open:
-            _check_local(connection)
-        elif not self._signed:
+        """Refuse before the body is read where that needs no body. Raises ServiceError (401 or 403)."""
+        if self.open and not is_local(connection):
+            raise service_error("only for programs of this machine", code="forbidden")
+        if not self._signed:
             self.check(connection, b"")
 
     def check(self, connection: HTTPConnection, body: bytes) -> None:
-        """Refuse who may not ask. Raises Refusal (401)."""
+        """Refuse who may not ask. Raises AuthenticationError."""
         if self.open:
             return
         verdicts = [each for credential in self._credentials for each in credential.judge(connection.headers, body)]
         complaint = next(filter(None, verdicts), "" if verdicts else "no credential")
         if complaint:
-            raise Refusal(401, complaint)
-
-
-def _check_local(connection: HTTPConnection) -> None:
-    """Refuse what does not come from this machine, or came through a proxy on it."""
-    host = connection.client.host if connection.client else ""
-    if host not in _LOOPBACK or any(name in connection.headers for name in _FORWARDED):
-        raise Refusal(403, "insecure: only for this machine")
-
-
-def _check(secret: str) -> None:
-    if len(secret) < _SHORTEST_SECRET:
-        raise ConfigurationError(f"A secret needs at least {_SHORTEST_SECRET} characters", code="invalid_option")
-    register(secret)
+            raise service_error(complaint, code="unauthorized")
 
 
 def _decoded(secret: str) -> bytes:
@@ -217,8 +199,3 @@ def _parts(payload_format: str) -> list[str]:
             "payload_format: expected {body}, with {timestamp} and {svix-id} where wanted", code="invalid_option"
         )
     return parts
-
-
-def _same(one: str, other: str) -> bool:
-    """Compare in a time that does not depend on how much is right, nor on the length."""
-    return hmac.compare_digest(*(sha256(each.encode("utf-8", "replace")).digest() for each in (one, other)))

@@ -9,19 +9,21 @@ POST /llm/chat/completions   custom LLM                   any OpenAI-compatible 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route, WebSocketRoute
 
 from pyai_voice.client import Client
+from pyai_voice.server.door import Answering, Door, Reply
 from pyai_voice.server.limits import Slots
-from pyai_voice.server.settings import Settings
+from pyai_voice.server.refusals import error_response
 
 from .access import Access
 from .calls import Calls
-from .door import Contract, Door
 from .endpointing import CustomEndpointing
 from .knowledge import CustomKnowledge
 from .model import ChatModel, CustomModel
@@ -30,6 +32,8 @@ from .transcriber import CustomTranscriber
 from .voice import CustomVoice
 
 __all__ = ["create_app"]
+
+_log = logging.getLogger("vapi_pyai")
 
 
 def create_app(
@@ -50,7 +54,7 @@ def create_app(
     options = options or VapiOptions()
     used = client or Client()
     calls = Calls()
-    contracts: dict[str, tuple[str, Contract]] = {
+    contracts: dict[str, tuple[str, Answering]] = {
         "/voice": ("voice", CustomVoice(used, options)),
         "/endpointing": ("endpointing", CustomEndpointing(calls, options.endpointing)),
         "/knowledge": ("knowledge", CustomKnowledge(used, calls, options)),
@@ -68,11 +72,29 @@ def create_app(
         if client is None:
             await used.aclose()
 
-    app = Starlette(routes=[*doors, WebSocketRoute("/transcriber", transcriber)], lifespan=life)
-    app.state.settings = Settings(receive_stall=options.stall)
-    return app
+    return Starlette(routes=[*doors, WebSocketRoute("/transcriber", transcriber)], lifespan=life)
 
 
-def _door(name: str, contract: Contract, access: Access, options: VapiOptions) -> Door:
-    places = Slots(options.most, "places")
-    return Door(name, contract, access, places, largest=options.max_body, stall=options.stall)
+def _door(name: str, contract: Answering, access: Access, options: VapiOptions) -> Door:
+    return Door(
+        name,
+        _Guarded(contract, access),
+        error_response,
+        Slots(options.most, "places"),
+        largest=options.max_body,
+        stall=options.stall,
+        log=_log,
+    )
+
+
+class _Guarded:
+    """A contract for those who may ask, as long as they are there."""
+
+    def __init__(self, contract: Answering, access: Access) -> None:
+        self._contract = contract
+        self._access = access
+
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        self._access.check_early(request)
+        self._access.check(request, await request.body())
+        await reply.watched(self._contract(request, reply))

@@ -6,10 +6,13 @@ listened to the sound as well; else the words alone are judged.
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from pyai_voice.server.door import Reply
 from pyai_voice.words import has_more_to_say, is_finished
 
 from .calls import Calls, Turn
-from .door import Asked, Reply
 from .options import EndpointingOptions
 from .wire import EndpointingRequest, parse
 
@@ -23,15 +26,14 @@ class CustomEndpointing:
         self._calls = calls
         self._options = options
 
-    async def __call__(self, asked: Asked, reply: Reply) -> None:
-        """Answer one request. Raises Refusal."""
-        request = parse(EndpointingRequest, asked.body)
-        reply.call_id = request.call_id
-        text = request.question()
-        call = self._calls.find(request.call_id, text)
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer one request. Raises ServiceError."""
+        asked = parse(EndpointingRequest, await request.body())
+        text = asked.question()
+        call = self._calls.find(asked.call_id, text)
         turn: Turn = call.turn if call else "unknown"
-        reply.remark = f"turn {turn}" if call else "words alone"
-        await reply.json({"timeoutSeconds": seconds_to_wait(text, turn, self._options)})
+        reply.remarks += [*asked.remarks, f"turn {turn}" if call else "words alone"]
+        await reply.give(JSONResponse({"timeoutSeconds": seconds_to_wait(text, turn, self._options)}))
 
 
 def seconds_to_wait(text: str, turn: Turn, options: EndpointingOptions) -> float:

@@ -11,14 +11,16 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
 from pyai_voice.client import Client
-from pyai_voice.errors import PyAIError
+from pyai_voice.errors import PyAIError, service_error
 from pyai_voice.events import Passage
+from pyai_voice.server.door import Reply
 
 from .calls import Calls
-from .door import Asked, Reply
 from .options import VapiOptions
-from .refusals import Refusal
 from .wire import KnowledgeRequest, parse
 
 __all__ = ["CustomKnowledge"]
@@ -34,17 +36,19 @@ class CustomKnowledge:
         self._calls = calls
         self._options = options
 
-    async def __call__(self, asked: Asked, reply: Reply) -> None:
-        """Answer one request. Raises Refusal."""
-        request = parse(KnowledgeRequest, asked.body)
-        reply.call_id = request.call_id
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer one request. Raises ServiceError."""
+        asked = parse(KnowledgeRequest, await request.body())
+        reply.remarks += asked.remarks
         if not self._options.hear.cue.grounding and not self._options.knowledge_bases:
-            raise Refusal(501, "no knowledge base: switch grounding on, or name knowledge bases")
-        text = request.question()
-        found = await self._of_call(request.call_id, text) or await self._searched(text)
+            message = "no knowledge base: switch grounding on, or name knowledge bases"
+            raise service_error(message, code="not_configured", status=501)
+        text = asked.question()
+        found = await self._of_call(asked.call_id, text) or await self._searched(text)
         best = sorted(dict.fromkeys(found), key=lambda passage: -passage.score)[: self._options.passages]
-        reply.remark = f"{len(best)} passages"
-        await reply.json({"documents": [{"content": each.content, "similarity": each.score} for each in best]})
+        reply.remarks.append(f"{len(best)} passages")
+        documents = [{"content": each.content, "similarity": each.score} for each in best]
+        await reply.give(JSONResponse({"documents": documents}))
 
     async def _of_call(self, identity: str, text: str) -> Sequence[Passage]:
         call = self._calls.find(identity, text)

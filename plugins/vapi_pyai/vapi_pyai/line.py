@@ -14,12 +14,13 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from pyai_voice.errors import PyAIError
+from pyai_voice.errors import PyAIError, ServiceError, service_error
 from pyai_voice.hear import HearStream
+from pyai_voice.server.refusals import error_response, status_of
 
 from .calls import Call
 from .options import VapiOptions
-from .refusals import Refusal, from_upstream
+from .refusals import from_upstream
 from .stereo import Deinterleaver
 from .telling import Channel, Teller
 from .wire import Start, parse_start
@@ -57,14 +58,14 @@ class Line:
         return ", ".join(parts)
 
     async def start(self) -> Start:
-        """Return the first message. Raises Refusal, or WebSocketDisconnect."""
+        """Return the first message. Raises ServiceError, or WebSocketDisconnect."""
         text = (await self._message(self._options.stall)).get("text")
         if text is None:
-            raise Refusal(400, "expected the message start before audio")
+            raise service_error("expected the message start before audio", code="invalid_request")
         return parse_start(text)
 
     async def run(self, streams: list[HearStream], channels: Deinterleaver) -> None:
-        """Pass audio in and transcripts out until either side ends. Raises Refusal when Hear fails for good."""
+        """Pass audio in and transcripts out until either side ends. Raises ServiceError when Hear fails for good."""
         listening = asyncio.create_task(self._listen(streams, channels))
         telling = [asyncio.create_task(self._tell(*each)) for each in zip(streams, CHANNELS, strict=False)]
         try:
@@ -77,18 +78,18 @@ class Line:
                 task.cancel()
             await asyncio.gather(listening, *telling, return_exceptions=True)
 
-    async def refuse(self, refusal: Refusal) -> None:
+    async def refuse(self, refusal: ServiceError) -> None:
         """Answer the upgrade, or close the socket, with the reason."""
         with suppress(WebSocketDisconnect, RuntimeError, OSError, TimeoutError):  # nobody is there to be told
             async with asyncio.timeout(self._options.stall):
                 await self._refuse(refusal)
 
-    async def _refuse(self, refusal: Refusal) -> None:
+    async def _refuse(self, refusal: ServiceError) -> None:
         if self.websocket.application_state is not WebSocketState.CONNECTING:
             reason = refusal.message.encode()[:_LONGEST_REASON].decode("utf-8", "ignore")
             await self.websocket.close(_close_code(refusal), reason)
         elif "websocket.http.response" in self.websocket.scope.get("extensions", {}):
-            await self.websocket.send_denial_response(refusal.response())
+            await self.websocket.send_denial_response(error_response(refusal, self.websocket))
         else:
             await self.websocket.close(_WRONG)  # which the server makes 403
 
@@ -103,22 +104,23 @@ class Line:
                     stream.send_audio(pcm)
 
     async def _message(self, patience: float) -> dict[str, Any]:
-        """Return the next message, bounded. Raises Refusal, or WebSocketDisconnect when Vapi has hung up."""
+        """Return the next message, bounded. Raises ServiceError, or WebSocketDisconnect when Vapi has hung up."""
         try:
             async with asyncio.timeout(patience):
                 message = dict(await self.websocket.receive())
         except TimeoutError:
             message = None
         if message is None:
-            raise Refusal(408, f"nothing came for {patience:g} s")
+            raise service_error(f"nothing came for {patience:g} s", code="request_timeout", status=408)
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         if len(message.get("bytes") or message.get("text") or "") > self._options.max_message:
-            raise Refusal(413, f"a message of more than {self._options.max_message} bytes")
+            most = self._options.max_message
+            raise service_error(f"a message of more than {most} bytes", code="message_too_large")
         return message
 
     async def _tell(self, stream: HearStream, channel: Channel) -> None:
-        """Tell Vapi what Hear says. Raises Refusal when the customer's stream fails; the assistant's is let go."""
+        """Tell Vapi what Hear says. Raises ServiceError when the customer's stream fails; the assistant's is let go."""
         try:
             await self._pass_on(stream, Teller(channel), customer=channel == "customer")
             return
@@ -148,5 +150,6 @@ class Line:
         raise WebSocketDisconnect(1006)
 
 
-def _close_code(refusal: Refusal) -> int:
-    return _CLOSE_CODES.get(refusal.status, _FAILED if refusal.status >= 500 else _WRONG)
+def _close_code(refusal: ServiceError) -> int:
+    status = status_of(refusal)
+    return _CLOSE_CODES.get(status, _FAILED if status >= 500 else _WRONG)

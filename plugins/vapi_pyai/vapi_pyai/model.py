@@ -12,14 +12,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
+from starlette.requests import Request
+
 from pyai_voice.backoff import retry_after
-from pyai_voice.errors import ConfigurationError
+from pyai_voice.errors import ConfigurationError, ServiceError, service_error
 from pyai_voice.outbound import OutboundError, check_address
 from pyai_voice.redact import SecretFilter, register
+from pyai_voice.server.door import Reply
 
-from .door import Asked, Reply
 from .options import VapiOptions
-from .refusals import Refusal
+from .refusals import LATER, SOON
 
 __all__ = ["ChatModel", "CustomModel"]
 
@@ -31,11 +33,14 @@ _VAPIS_OWN = frozenset({"metadata", "store"})
 _SHORTEST_SECRET = 12
 _OPENAI = "https://api.openai.com/v1"
 
-Piece = bytes | Refusal | None
+_PASSED_ON = {400: 400, 404: 404, 413: 413, 422: 422, 402: 503, 429: 503}
+"""What Vapi is told where the model refuses with a status; of any other one 502."""
+
+Piece = bytes | ServiceError | None
 """A part of the model's answer; why it fails; None: it is complete."""
 Pieces = asyncio.Queue[Piece]
 
-for _name in ("openai._base_client", "httpx", "httpcore.http11"):
+for _name in ("openai._base_client", "httpx", "httpcore.http11", "httpx2", "httpcore2.http11"):
     logging.getLogger(_name).addFilter(SecretFilter())
 
 
@@ -47,7 +52,7 @@ class ChatModel:
 
         ``silence``: seconds without a byte after which the model has failed.
         """
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, Timeout
         from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
         _check(base_url)
@@ -56,7 +61,9 @@ class ChatModel:
         self.name = model
         self.fields = frozenset(CompletionCreateParamsBase.__annotations__) - _VAPIS_OWN
         """What of a request goes to the model, besides ``stream``."""
-        self.client: Any = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=1, timeout=silence)
+        self.silence = silence
+        patience = Timeout(silence, read=None)  # how long it may say nothing is watched here
+        self.client: Any = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=1, timeout=patience)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> ChatModel | None:
@@ -87,11 +94,12 @@ class CustomModel:
         self._model = model
         self._options = options
 
-    async def __call__(self, asked: Asked, reply: Reply) -> None:
-        """Answer one request. Raises Refusal."""
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer one request. Raises ServiceError."""
         if self._model is None:
-            raise Refusal(501, "no model: set OPENAI_BASE_URL or OPENAI_API_KEY")
-        wanted = _wanted(asked.body, self._model)
+            message = "no model: set OPENAI_BASE_URL or OPENAI_API_KEY"
+            raise service_error(message, code="not_configured", status=501)
+        wanted = _wanted(await request.body(), self._model)
         pieces: Pieces = asyncio.Queue(_WAITING)
         asking = asyncio.create_task(_ask(self._model, wanted, pieces))
         try:
@@ -110,58 +118,66 @@ class CustomModel:
                     return await pieces.get()
             except TimeoutError:
                 patience = self._options.heartbeat
-            if not reply.started:
+            if not reply.status:
                 await reply.begin("text/event-stream")
             await reply.write(_HEARTBEAT)
 
 
 def _wanted(body: bytes, model: ChatModel) -> dict[str, Any]:
-    """Return the request as the model gets it. Raises Refusal (400)."""
+    """Return the request as the model gets it. Raises RequestError."""
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError):
         sent = None
     if not isinstance(sent, dict):
-        raise Refusal(400, "expected a JSON object")
+        raise service_error("expected a JSON object", code="invalid_request")
     fields = cast("dict[str, Any]", sent)
     wanted = {name: value for name, value in fields.items() if name in model.fields and value is not None}
     wanted["model"] = model.name or wanted.get("model")
     if not isinstance(wanted["model"], str) or not wanted["model"]:
-        raise Refusal(400, "model: none is named, neither in the request nor by OPENAI_MODEL")
+        raise service_error("model: none is named, neither in the request nor by OPENAI_MODEL", code="invalid_request")
     if not isinstance(wanted.get("messages"), list) or not wanted["messages"]:
-        raise Refusal(400, "messages: expected a list of messages")
+        raise service_error("messages: expected a list of messages", code="invalid_request")
     return {**wanted, "stream": fields.get("stream") is True}
 
 
 async def _ask(model: ChatModel, wanted: dict[str, Any], pieces: Pieces) -> None:
-    """Put the model's answer into the queue, then None; a Refusal where it fails."""
-    outcome: Refusal | None = None
+    """Put the model's answer into the queue, then None; a ServiceError where it fails."""
+    outcome: ServiceError | None = None
     try:
-        async with model.client.chat.completions.with_streaming_response.create(**wanted) as response:
+        async with (
+            asyncio.timeout(model.silence) as patience,
+            model.client.chat.completions.with_streaming_response.create(**wanted) as response,
+        ):
             async for piece in response.iter_bytes():
+                patience.reschedule(None)
                 await pieces.put(piece)
+                patience.reschedule(asyncio.get_running_loop().time() + model.silence)
     except Exception as error:  # noqa: BLE001 - the outermost line of the task: its reader gets it
         outcome = _refusal(error)
     await pieces.put(outcome)
 
 
-def _refusal(error: Exception) -> Refusal:
-    status = getattr(error, "status_code", None)
-    said = f"the model cannot be asked: {f'status {status}' if status else type(error).__name__}"
-    if status in (400, 404, 413, 422):
-        return Refusal(status, said)
-    response = getattr(error, "response", None)
-    wait = retry_after(response.headers) if response is not None else None
-    if "Timeout" in type(error).__name__:
-        return Refusal(504, said, 1.0)
-    return Refusal(503 if status in (402, 429) else 502, said, wait or (60.0 if status == 402 else 1.0))
+def _refusal(error: Exception) -> ServiceError:
+    """Return what Vapi is told of a failure of the model."""
+    from openai import APIStatusError, APITimeoutError
+
+    what, status, wait = type(error).__name__, 502, SOON
+    if isinstance(error, APIStatusError):
+        said = error.status_code
+        what, status = f"status {said}", _PASSED_ON.get(said, 502)
+        wait = retry_after(error.response.headers) or (LATER if said == 402 else SOON)
+    elif isinstance(error, TimeoutError | APITimeoutError):
+        what, status = "no answer in time", 504
+    code, after = ("invalid_request", None) if status < 500 else ("upstream_error", wait)
+    return service_error(f"the model cannot be asked: {what}", code=code, status=status, retry_after=after)
 
 
 async def _relay(piece: Piece, pieces: Pieces, reply: Reply, media_type: str) -> None:
-    """Pass the pieces on as they come. Raises Refusal."""
-    if isinstance(piece, Refusal) and not reply.started:
+    """Pass the pieces on as they come. Raises ServiceError."""
+    if isinstance(piece, ServiceError) and not reply.status:
         raise piece
-    if not reply.started:
+    if not reply.status:
         await reply.begin(media_type)
     while isinstance(piece, bytes):
         await reply.write(piece)

@@ -17,12 +17,12 @@ from pyai_voice.client import Client
 from pyai_voice.errors import ServiceError
 from pyai_voice.hear import HearStream
 from pyai_voice.server.limits import Slots
+from pyai_voice.server.refusals import status_of
 
 from .access import Access
 from .calls import Calls
 from .line import CHANNELS, Line
 from .options import VapiOptions
-from .refusals import Refusal, from_core
 from .stereo import Deinterleaver
 from .wire import Start
 
@@ -60,14 +60,12 @@ class CustomTranscriber:
                 self._access.check(line.websocket, b"")
                 await self._serve(line)
             return _HUNG_UP
-        except Refusal as error:
-            refusal = error
         except ServiceError as error:
-            refusal = from_core(error)
+            refusal = error
         except WebSocketDisconnect:
             return _HUNG_UP
         await line.refuse(refusal)
-        return f"{refusal.status}, {refusal.message}"
+        return f"{status_of(refusal)}, {refusal.message}"
 
     async def _serve(self, line: Line) -> None:
         await line.websocket.accept()

@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+from starlette.requests import Request
+
 from pyai_voice.audio import AudioFormat
 from pyai_voice.client import Client
-from pyai_voice.errors import PyAIError
+from pyai_voice.errors import PyAIError, service_error
 from pyai_voice.options import SpeakOptions
+from pyai_voice.server.door import Reply
 from pyai_voice.speak import Speech
 
-from .door import Asked, Reply
 from .options import VapiOptions
-from .refusals import Refusal, from_upstream
+from .refusals import SOON, from_upstream
 from .wire import RATES, VoiceRequest, parse
 
 __all__ = ["CustomVoice"]
@@ -34,41 +36,44 @@ class CustomVoice:
         self._options = options
         self._speaker = client.speaker(retry_window=options.first_audio / 2)
 
-    async def __call__(self, asked: Asked, reply: Reply) -> None:
-        """Answer one request. Raises Refusal."""
-        request = parse(VoiceRequest, asked.body)
-        reply.call_id = request.call_id
-        self._check(request)
-        voice = asked.query.get("voice") or request.voice or self._options.speak.voice
-        options = self._options.speak.replace(response_format="pcm", sample_rate=request.sampleRate, voice=voice)
+    async def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer one request. Raises ServiceError."""
+        asked = parse(VoiceRequest, await request.body())
+        reply.remarks += asked.remarks
+        self._check(asked)
+        voice = request.query_params.get("voice") or asked.voice or self._options.speak.voice
+        options = self._options.speak.replace(response_format="pcm", sample_rate=asked.sampleRate, voice=voice)
         async with AsyncExitStack() as held:
-            speech = await self._first_audio(held, request, options)
+            speech = await self._first_audio(held, asked, options)
             await reply.begin(self._options.media_type)
-            await _relay(speech, reply, AudioFormat(request.sampleRate).size(_PIECE))
+            await _relay(speech, reply, AudioFormat(asked.sampleRate).size(_PIECE))
 
-    def _check(self, request: VoiceRequest) -> None:
-        if not request.text.strip():
-            raise Refusal(400, "message.text: there is nothing to say")
-        if len(request.text) > self._options.max_text:
-            raise Refusal(413, f"message.text: at most {self._options.max_text} characters, got {len(request.text)}")
-        if request.sampleRate not in RATES:
-            raise Refusal(400, f"message.sampleRate: expected one of {', '.join(map(str, RATES))}")
+    def _check(self, asked: VoiceRequest) -> None:
+        most, size = self._options.max_text, len(asked.text)
+        if not asked.text.strip():
+            raise service_error("message.text: there is nothing to say", code="invalid_request")
+        if size > most:
+            raise service_error(f"message.text: at most {most} characters, got {size}", code="payload_too_large")
+        if asked.sampleRate not in RATES:
+            rates = ", ".join(map(str, RATES))
+            raise service_error(f"message.sampleRate: expected one of {rates}", code="invalid_request")
 
-    async def _first_audio(self, held: AsyncExitStack, request: VoiceRequest, options: SpeakOptions) -> Speech:
+    async def _first_audio(self, held: AsyncExitStack, asked: VoiceRequest, options: SpeakOptions) -> Speech:
         """Return the speech when its first audio is there."""
-        patience = min(self._options.first_audio, _SHARE * (request.patience or self._options.first_audio / _SHARE))
+        patience = min(self._options.first_audio, _SHARE * (asked.patience or self._options.first_audio / _SHARE))
+        late = f"PyAI: no audio within {patience:g} s"
         try:
             async with asyncio.timeout(patience):
-                return await held.enter_async_context(self._speaker.stream(request.text, options))
+                return await held.enter_async_context(self._speaker.stream(asked.text, options))
         except PyAIError as error:
             refusal = from_upstream(error)
         except TimeoutError:
-            refusal = Refusal(504, f"PyAI: no audio within {patience:g} s", 1.0)
+            refusal = service_error(late, code="upstream_error", status=504, retry_after=SOON)
         raise refusal
 
 
 async def _relay(speech: Speech, reply: Reply, least: int) -> None:
-    """Pass the audio on, at least ``least`` bytes at once. Raises Refusal when it breaks off."""
+    """Pass the audio on, at least ``least`` bytes at once. Raises ServiceError when it breaks off."""
     waiting = bytearray()
     try:
         async for pcm in speech:

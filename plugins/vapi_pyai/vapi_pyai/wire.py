@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from .refusals import Refusal
+from pyai_voice.errors import service_error
 
 __all__ = ["RATES", "EndpointingRequest", "KnowledgeRequest", "Start", "VoiceRequest", "parse", "parse_start"]
 
@@ -73,6 +73,11 @@ class _Message(_Part):
         """Vapi's name of the call; "" where it says none."""
         return self.call.id if self.call else ""
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the log says of it."""
+        return [f"call {self.call_id!r}"] if self.call_id else []
+
 
 class VoiceRequest(_Message):
     """``voice-request``: a text to be spoken."""
@@ -97,13 +102,14 @@ class VoiceRequest(_Message):
 
 
 class _Conversation(_Message):
-    messages: _Beside[list[_Said]] = None
-    messagesOpenAIFormatted: _Beside[list[_Said]] = None
+    messages: _Beside[list[_Beside[_Said]]] = None
+    messagesOpenAIFormatted: _Beside[list[_Beside[_Said]]] = None
 
     def question(self) -> str:
         """Return what the caller has said last; "" where it is nothing."""
         said = [*(self.messagesOpenAIFormatted or ()), *(self.messages or ())]
-        return next((words for each in reversed(said) if each.role == "user" and (words := each.words())), "")
+        users = (each for each in reversed(said) if each is not None and each.role == "user")
+        return next(filter(None, (each.words() for each in users)), "")
 
 
 class EndpointingRequest(_Conversation):
@@ -137,12 +143,12 @@ class _Envelope(_Part):
 
 
 def parse(kind: type[Message], body: bytes) -> Message:
-    """Read a server message. Raises Refusal (400), which repeats nothing of what was sent."""
+    """Read a server message. Raises RequestError, which repeats nothing of what was sent."""
     return _read(kind, _read(_Envelope, body, "").message, "message.")
 
 
 def parse_start(text: str) -> Start:
-    """Read the first message of a stream. Raises Refusal."""
+    """Read the first message of a stream. Raises RequestError."""
     return _read(Start, text.encode("utf-8", "replace"), "")
 
 
@@ -155,4 +161,5 @@ def _read(kind: type[_Model], sent: bytes | dict[str, Any], where: str) -> _Mode
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(map(str, fault["loc"]))
-    raise Refusal(400, f"{where}{place}: {fault['msg']}" if place else "expected a JSON object")
+    complaint = f"{where}{place}: {fault['msg']}" if place else "expected a JSON object"
+    raise service_error(complaint, code="invalid_request")

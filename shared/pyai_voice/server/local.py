@@ -5,21 +5,24 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 __all__ = ["is_local", "is_loopback"]
 
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers of proxies: one on this machine brings callers from elsewhere."""
 
-def is_local(request: Request) -> bool:
-    """Tell whether the caller is on this machine, and so is the page that asks, if a page asks.
+
+def is_local(asked: HTTPConnection) -> bool:
+    """Tell whether the caller is on this machine, and so is the page that asks, if a page asks; and no proxy.
 
     ``Host`` and, where there is one, ``Origin`` must be this machine as well, so that no web page can ask, not even
     under a name that it made point here.
     """
-    asking = [request.client.host if request.client else "", _hostname(f"//{request.headers.get('host', '')}")]
-    if "origin" in request.headers:
-        asking.append(_hostname(request.headers["origin"]))
-    return all(map(is_loopback, asking))
+    asking = [asked.client.host if asked.client else "", _hostname(f"//{asked.headers.get('host', '')}")]
+    if "origin" in asked.headers:
+        asking.append(_hostname(asked.headers["origin"]))
+    return all(map(is_loopback, asking)) and not any(name in asked.headers for name in _FORWARDED)
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 from ..errors import Category, ServiceError, rule_for, service_error
 from .settings import Settings
 
-__all__ = ["close_code", "error_response", "handlers", "is_control_plane", "unknown_route"]
+__all__ = ["close_code", "error_response", "handlers", "is_control_plane", "status_of", "unknown_route"]
 
 _CONTROL_PLANE = re.compile(
     r"/v1/(me|sandbox|agents|tools|telephony|trace|recap|webhooks|knowledgebases|transcription"
@@ -48,7 +48,7 @@ def unknown_route(path: str) -> ServiceError:
 
 def error_response(error: ServiceError, connection: HTTPConnection) -> Response:
     """Return an error in the envelope that belongs to the path."""
-    status = _status(error)
+    status = status_of(error)
     request_id = connection.scope.get("pyai.request_id", "")
     headers = {} if error.retry_after is None else {"Retry-After": str(math.ceil(error.retry_after))}
     if status == HTTPStatus.REQUEST_TIMEOUT:
@@ -65,10 +65,11 @@ def is_control_plane(path: str) -> bool:
 
 def close_code(error: ServiceError, refuse: str) -> int:
     """Return the close code for a stream that is refused after its upgrade."""
-    return _CLOSE_CODES[refuse].get(_status(error), 1011 if _status(error) >= 500 else 1008)
+    return _CLOSE_CODES[refuse].get(status_of(error), 1011 if status_of(error) >= 500 else 1008)
 
 
-def _status(error: ServiceError) -> int:
+def status_of(error: ServiceError) -> int:
+    """Return the HTTP status that an error goes out with."""
     rule = rule_for(error.code, error.status)
     return error.status or (rule.status if rule else 500)
 

@@ -36,8 +36,11 @@ _REFUSED = {
     "timestamp_granularities[]": "word",
     "stream": "true",
     "dictation": "true",
+    "include[]": "logprobs",
+    "known_speaker_names[]": "",
+    "known_speaker_references[]": "",
 }
-"""Values that ask for what the local engine cannot do."""
+"""Values that ask for what the local engine cannot do; "" stands for any."""
 
 
 async def transcriptions(request: Request) -> Response:
@@ -82,7 +85,7 @@ def _check(fields: Mapping[str, str], engines: Engines) -> Callable[[list[Segmen
     language = fields.get("language", "")
     check_language(None if language in ("", "auto") else language, engines.recognizer.languages)
     for name, value in _REFUSED.items():
-        if fields.get(name, "").lower() == value:
+        if name in fields and value in ("", fields[name].lower()):
             named = name.removesuffix("[]")
             raise service_error(f"{named}: the local engine cannot do this", code="unsupported_parameter")
     asked = fields.get("response_format") or "json"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from openai.types.audio import SpeechCreateParams, TranslationCreateParams
+from openai.types.audio.transcription_create_params import TranscriptionCreateParamsBase
 
 from pyai_voice.audio import AudioFormat, wav_bytes
 from pyai_voice.testing import coded_speech, silence, spoken
@@ -44,6 +47,13 @@ async def test_a_voice_may_be_an_object(there: AsyncOpenAI) -> None:
     assert answer.content == spoken(TEXT)
 
 
+def test_every_parameter_of_openais_package_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "openai.md").read_text("utf-8")
+    asked = (SpeechCreateParams, TranscriptionCreateParamsBase, TranslationCreateParams)
+    names = {"stream"}.union(*(each.__annotations__ for each in asked))
+    assert {name for name in names if f"`{name}" not in page} == set()
+
+
 async def test_a_recording_comes_in_every_form(there: AsyncOpenAI) -> None:
     ask = there.audio.transcriptions.create
     assert (await ask(file=("a.wav", WAV), model="whisper-1")).text == HEARD
@@ -67,8 +77,9 @@ async def test_guidance_is_taken_or_dropped(there: AsyncOpenAI) -> None:
         temperature=0.2,
         keywords=["PyAI", "Hear, Cue"],
         languages=["en"],
-        chunking_strategy="auto",
+        chunking_strategy={"type": "server_vad", "threshold": 0.5},
         timestamp_granularities=["segment"],
+        extra_body={"a_field_of_days_to_come": "1"},
     )
     assert told.text == HEARD
 
@@ -84,6 +95,9 @@ async def test_a_translation_is_english(there: AsyncOpenAI) -> None:
         ({"stream": True}, "stream"),
         ({"response_format": "verbose_json", "timestamp_granularities": ["word"]}, "timestamp_granularities"),
         ({"response_format": "diarized_json"}, "response_format"),
+        ({"include": ["logprobs"]}, "include"),
+        ({"known_speaker_names": ["agent"]}, "known_speaker_names"),
+        ({"known_speaker_references": ["data:audio/wav;base64,UklGRg=="]}, "known_speaker_references"),
     ],
 )
 async def test_what_cannot_be_done_is_a_clear_error(there: AsyncOpenAI, wanted: Any, param: str) -> None:

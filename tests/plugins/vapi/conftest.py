@@ -20,3 +20,15 @@ def log() -> Iterator[Lines]:
     yield lines
     logger.removeHandler(lines)
     logger.setLevel(level)
+
+
+@pytest.fixture
+def everything() -> Iterator[Lines]:
+    """All that is logged, whatever its level."""
+    lines, root = Lines(), logging.getLogger()
+    root.addHandler(lines)
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    yield lines
+    root.removeHandler(lines)
+    root.setLevel(level)

@@ -6,9 +6,7 @@ import asyncio
 import base64
 import hmac
 import json
-import logging
 import time
-from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -97,7 +95,7 @@ async def test_a_signature_is_good_once(log: Lines) -> None:
         answers = [await post(there, headers) for _ in range(2)]
         assert [each.status_code for each in answers] == [200, 401]
         assert (await post(there, signed(at=time.time() + 1))).status_code == 200
-    assert log.lines[1] == "voice 401, signature came before"
+    assert log.lines[1] == "voice 401, unauthorized: signature came before"
 
 
 async def test_a_signature_opens_the_transcriber_by_its_time_alone() -> None:
@@ -186,7 +184,9 @@ async def test_insecure_is_for_this_machine_alone(log: Lines) -> None:
     async with house(access=Access(insecure=True)) as there:
         assert (await post(there, {})).status_code == 200
         assert (await post(there, {"X-Forwarded-For": "203.0.113.9"})).status_code == 403
-    assert log.lines[1] == "voice 403, insecure: only for this machine"
+        assert (await post(there, {"Host": "rebound.example"})).status_code == 403
+        assert (await post(there, {"Origin": "https://page.example"})).status_code == 403
+    assert log.lines[1:] == ["voice 403, forbidden: only for programs of this machine"] * 3
 
 
 async def test_insecure_refuses_another_machine() -> None:
@@ -209,7 +209,7 @@ async def test_an_application_without_a_client_makes_one_and_closes_it(monkeypat
         ) as http:
             async with app.router.lifespan_context(app):
                 assert (await http.post("/voice", content=BODY)).status_code == 200
-            assert (await http.post("/voice", content=BODY)).json()["error"] == "PyAI: closed"
+            assert (await http.post("/voice", content=BODY)).json()["error"]["message"] == "PyAI: closed"
 
 
 async def test_a_server_that_cannot_answer_an_upgrade_closes_it() -> None:
@@ -261,7 +261,7 @@ async def test_a_wrong_voice_request_costs_nothing(log: Lines) -> None:
         for body, status, said in WRONG_REQUESTS:
             log.lines.clear()
             response = await there.http.post("/voice", content=body)
-            assert (response.status_code, said in response.json()["error"]) == (status, True), body[:80]
+            assert (response.status_code, said in response.json()["error"]["message"]) == (status, True), body[:80]
             (line,) = log.lines
             assert line.startswith(f"voice {status}, ")
             assert "canary" not in response.text + line
@@ -288,7 +288,7 @@ async def test_a_body_that_does_not_come_is_given_up(log: Lines) -> None:
         answer = await reader.read()
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert log.lines == ["voice 408, The rest of the body did not come"]
+    assert log.lines == ["voice 408, request_timeout: The rest of the body did not come"]
 
 
 async def test_one_request_too_many_is_told_to_come_again(log: Lines) -> None:
@@ -299,7 +299,7 @@ async def test_one_request_too_many_is_told_to_come_again(log: Lines) -> None:
         first.cancel()
         await asyncio.wait([first])
     assert (second.status_code, second.headers["retry-after"]) == (429, "1")
-    assert log.lines[0] == "voice 429, All 1 places are in use"
+    assert log.lines[0] == "voice 429, concurrency_limit_exceeded: All 1 places are in use"
 
 
 async def test_there_is_nothing_else() -> None:
@@ -354,18 +354,6 @@ async def test_upstream_dead_is_502_and_says_when_to_come_again(log: Lines) -> N
 def test_a_wrong_option_is_named() -> None:
     with pytest.raises(ConfigurationError, match="decided"):
         EndpointingOptions(decided=16)
-
-
-@pytest.fixture
-def everything() -> Iterator[Lines]:
-    """All that is logged, whatever its level."""
-    lines, root = Lines(), logging.getLogger()
-    root.addHandler(lines)
-    level = root.level
-    root.setLevel(logging.DEBUG)
-    yield lines
-    root.removeHandler(lines)
-    root.setLevel(level)
 
 
 async def test_no_secret_and_no_word_is_in_any_log(everything: Lines) -> None:

@@ -72,6 +72,24 @@ async def test_either_form_of_the_conversation_is_enough() -> None:
             assert response.json() == {"timeoutSeconds": WAITS.unfinished}
 
 
+ODD: list[list[Any]] = [
+    [],
+    [None, 7, "user", {"role": None, "message": "And"}, {"message": "And"}],
+    [{"role": "bot", "message": "And"}, {"role": "user"}, {"role": "user", "message": " "}],
+]
+
+
+async def test_a_conversation_without_the_callers_words_is_one_that_goes_on() -> None:
+    async with house() as there:
+        for said in ODD:
+            body = {"message": {"type": "call.endpointing.request", "messages": said, "messagesOpenAIFormatted": said}}
+            response = await there.http.post("/endpointing", json=body)
+            assert (response.status_code, response.json()) == (200, {"timeoutSeconds": WAITS.unfinished}), said
+        odd_beside_words = {"messages": [*ODD[1], {"role": "user", "message": "A coffee, please."}, {"role": "tool"}]}
+        body = {"message": {"type": "call.endpointing.request", **odd_beside_words}}
+        assert (await there.http.post("/endpointing", json=body)).json() == {"timeoutSeconds": WAITS.finished}
+
+
 @asynccontextmanager
 async def talking(there: House, query: str = f"?call_id={CALL}", **start: Any) -> AsyncGenerator[ClientConnection]:
     async with there.transcriber(query) as socket:
@@ -181,6 +199,16 @@ async def answering_from(other: House, options: VapiOptions) -> AsyncGenerator[H
             httpx.AsyncClient(base_url=url, headers={"x-vapi-secret": secret}, trust_env=False) as http,
         ):
             yield House(other.pyai, http, url)
+
+
+async def test_a_knowledge_base_without_documents_answers_with_none(log: Lines) -> None:
+    async with house() as unused:
+        async with Client(unused.pyai.endpoint) as client:
+            base = await client.knowledge.create("Empty")
+        options = VapiOptions(knowledge_bases=(base.id, "kb_unknown"), knowledge_budget=5.0)
+        async with answering_from(unused, options) as there:
+            assert await documents(there, "How much is a coffee?") == []
+    assert log.lines[-1] == f"knowledge 200, call {CALL!r}, 0 passages"
 
 
 async def test_without_a_knowledge_base_that_is_said() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, InternalServerError
 
 from pyai_voice.errors import ConfigurationError
 from tests.core.scripted_http import Peer, Reply, Scripted, answering, hang, hang_up, scripted
@@ -169,6 +169,43 @@ async def test_a_model_that_says_nothing_is_given_up() -> None:
     assert response.status_code == 504
 
 
+async def test_a_model_that_falls_silent_in_the_middle_is_given_up(log: Lines) -> None:
+    async def stops(peer: Peer) -> None:
+        await peer.head(content_type="text/event-stream")
+        await peer.chunk(CHUNKS[0])
+        await peer.gone()
+
+    async with answered(stops, silence=0.3) as (there, _):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await ask(there)
+    assert log.lines[0].startswith("llm 599, ")
+    assert log.lines[0].endswith("the model cannot be asked: no answer in time")
+
+
+async def test_a_model_whose_head_comes_and_nothing_else_is_given_up() -> None:
+    async def only_head(peer: Peer) -> None:
+        await peer.head(content_type="text/event-stream")
+        await peer.gone()
+
+    async with answered(only_head, silence=0.3) as (there, _):
+        assert (await ask(there)).status_code == 504
+
+
+async def test_openais_own_client_understands_a_refusal() -> None:
+    async with answered(answering(429, {}, **{"retry-after": "9", "x-should-retry": "false"})) as (there, _):
+        async with AsyncOpenAI(base_url=f"{there.url}/llm", api_key=SECRET, max_retries=0) as client:
+            with pytest.raises(InternalServerError, match="the model cannot be asked: status 429") as refused:
+                await client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hello"}])
+    assert (refused.value.status_code, refused.value.code) == (503, "upstream_error")
+
+
+async def test_no_log_of_any_library_holds_the_models_key(everything: Lines) -> None:
+    async with answered(stream, answering(401, {"error": {"message": KEY}})) as (there, _):
+        assert [(await ask(there)).status_code for _ in range(2)] == [200, 502]
+    assert any("chat/completions" in line for line in everything.lines)
+    assert not [line for line in everything.lines if KEY in line]
+
+
 async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(log: Lines) -> None:
     async def breaks(peer: Peer) -> None:
         await peer.head(content_type="text/event-stream")
@@ -209,7 +246,7 @@ async def test_without_a_model_that_is_said() -> None:
     async with house() as there:
         response = await ask(there)
     assert response.status_code == 501
-    assert "OPENAI_BASE_URL" in response.json()["error"]
+    assert "OPENAI_BASE_URL" in response.json()["error"]["message"]
 
 
 def test_a_model_is_named_by_the_environment() -> None:

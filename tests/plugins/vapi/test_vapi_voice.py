@@ -146,7 +146,7 @@ async def test_what_speak_refuses_is_said_in_a_status_of_ours(log: Lines) -> Non
             log.lines.clear()
             response = await there.say()
             assert (response.status_code, response.headers.get("retry-after")) == (status, after), fault
-            assert response.json()["error"].startswith("PyAI: ")
+            assert response.json()["error"]["message"].startswith("PyAI: ")
             (line,) = log.lines
             assert line.startswith(f"voice {status}")
             assert there.pyai.api_key not in line + response.text
@@ -169,7 +169,7 @@ async def test_what_vapi_says_it_waits_is_enough_reason_to_be_faster() -> None:
     async with house(speak=[Hang()] * 9) as there:
         response = await there.say(assistant={"voice": {"provider": "custom-voice", "server": server}})
     assert response.status_code == 504
-    assert "0.4 s" in response.json()["error"]
+    assert "0.4 s" in response.json()["error"]["message"]
 
 
 async def test_a_fault_that_passes_is_not_heard() -> None:
