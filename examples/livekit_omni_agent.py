@@ -50,7 +50,8 @@ def build() -> AgentSession[Orders]:
     """Return the session: the model is all of it."""
     omni = pyai.realtime.RealtimeModel(greeting=GREETING)
     omni.on("transfer", transfer)
-    session = AgentSession(llm=omni, userdata=Orders(), vad=None)
+    # Omni ends the turns: LiveKit need load no detectors of its own
+    session = AgentSession(llm=omni, userdata=Orders(), vad=None, turn_handling={"turn_detection": "realtime_llm"})
     omni.on("hang_up", lambda _: session.shutdown())  # after its goodbye has been played
     return session
 

@@ -58,6 +58,15 @@ async def test_the_call_is_dialled_when_instructions_and_tools_are_known_and_hun
         await wait_for(lambda: service.peers[0].hung_up)
 
 
+async def test_a_session_without_livekits_detectors_says_nothing_of_them(caplog: pytest.LogCaptureFixture):
+    async with omni_service(greet) as service:
+        omni = model(service, greeting="Hello.")
+        async with call(llm=omni, turn_handling={"turn_detection": "realtime_llm"}) as running, asyncio.timeout(15):
+            assert (await running.reply()).text_content == "Hello."
+        await omni.aclose()
+    assert "detector" not in caplog.text.lower() and "VAD" not in caplog.text
+
+
 async def test_a_session_without_an_agent_dials_without_waiting_for_ever():
     async with omni_service(stay) as service:
         omni = model(service)
@@ -138,6 +147,27 @@ def _tool() -> llm.FunctionTool:
         return name
 
     return look
+
+
+async def test_what_the_caller_said_last_is_kept_though_the_session_is_closed_at_once():
+    said = asyncio.Event()
+
+    async def converse(peer: Peer) -> None:
+        await peer.configured()
+        await hears(peer, 0.2)
+        peer.machine.caller_said("Goodbye.")
+        peer.machine.turn_begin()
+        await peer.flush()
+        said.set()
+        await peer.stay()
+
+    async with conversation(converse) as (running, _, omni):
+        answering = asyncio.Event()
+        omni.on("turn_began", lambda _: answering.set())
+        async with asyncio.timeout(15):
+            await answering.wait()
+            await running.session.aclose()
+        assert told(running.session.history) == [("user", "Goodbye.")]
 
 
 # What the protocol cannot say

@@ -82,6 +82,7 @@ async def test_the_example_on_omni_builds_what_it_says_and_is_short_enough_to_st
     from examples import livekit_omni_agent
 
     session = livekit_omni_agent.build()
+    assert session.vad is None and session.turn_detection == "realtime_llm"
     assert isinstance(session.llm, pyai.RealtimeModel) and session.llm.options.greeting == livekit_omni_agent.GREETING
     assert [tool.info.name for tool in livekit_omni_agent.Barista().tools] == ["place_order"]
     assert len(inspect.getsource(livekit_omni_agent).splitlines()) <= 80

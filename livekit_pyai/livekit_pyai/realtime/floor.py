@@ -148,7 +148,11 @@ class Floor:
         self._requested = None
 
     def cut(self) -> bool:
-        """Deliver nothing more of what the agent says; return whether it was saying something."""
+        """Deliver nothing more of what the agent says; return whether it was saying something.
+
+        What the caller has said is told now: a session that is being closed asks for this, and then listens no more.
+        """
+        self._tell_final()
         replying, self._replying = self._replying or self._generation is not None, False
         for generation in self._recent:
             generation.cut()
