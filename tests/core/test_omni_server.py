@@ -213,11 +213,26 @@ def test_complaints_are_bounded() -> None:
 
 def test_digits_are_read_in_both_spellings_and_what_is_not_honoured_is_no_error() -> None:
     call = Call()
-    assert call.hears({"type": "dtmf", "digits": "5"}, {"type": "dtmf", "digit": "6"}, {"type": "dtmf"}) == [
+    assert call.hears({"type": "dtmf", "digits": "5"}, {"type": "dtmf", "digit": "6a#"}) == [
         Digits("5"),
-        Digits("6"),
+        Digits("6A#"),
     ]
     assert call.hears({"type": "input_text", "text": "Hi"}, {"type": "mood"}) == call.sent() == []
+
+
+def test_what_is_no_touch_tone_is_dropped_and_told_once() -> None:
+    call = Call()
+    for digits in ("", "xyz", "1 2", "1" * 65, "\u0661", 5, None):
+        assert call.hears({"type": "dtmf", "digits": digits}) == []
+    (error,) = call.sent()
+    assert error["code"] == "invalid_message" and "touch tones" in error["message"]
+
+
+def test_what_was_cut_in_the_middle_of_an_emoji_can_be_written_again() -> None:
+    call = Call()
+    call_id = call.server.tool_call("lookup", {}, call.now)
+    message = b'\x03{"type":"tool_result","call_id":"%s","result":{"said":"fine \\ud83d"}}' % call_id.encode()
+    assert call.hears(message) == [ToolAnswered(call_id, "lookup", {"said": "fine ?"})]
 
 
 def test_the_agents_turn() -> None:

@@ -245,6 +245,38 @@ async def test_a_late_tool_is_answered_by_the_server_and_a_large_result_is_cut()
         assert texts[0] == "the tool did not answer in time" and len(texts[1]) < 6200
 
 
+async def test_a_result_that_could_not_be_written_again_does_no_harm_to_the_record() -> None:
+    brain = ScriptedBrain([[call("look")], "Cut.", [call("look")], "Deep."])
+    async with omni_server(brain=brain) as omni:
+        async with wire(omni) as line:
+            await line.say("configure", tools=[{**LOOK, "timeout_ms": 300}])
+            for first, result, answer in ((0, b'"fine \\ud83d"', "Cut."), (20, b"[" * 200 + b"]" * 200, "Deep.")):
+                await speak(line, first=first)
+                called = (await line.until("tool_call"))["call_id"].encode()
+                await line.socket.send(b'\x03{"type":"tool_result","call_id":"%s","result":%s}' % (called, result))
+                assert (await line.until("transcript"))["text"] == answer
+        (record,) = await omni.records()
+        assert record["status"] == "completed"
+        entries = (await omni.http.get(f"/v1/omni/calls/{record['call_id']}")).json()["entries"]
+        assert [each["result"] or each["error"] for each in entries if each["kind"] == "tool"] == [
+            "fine ?",
+            "the tool did not answer in time",
+        ]
+
+
+async def test_a_record_that_cannot_take_something_is_closed_without_it(caplog: pytest.LogCaptureFixture) -> None:
+    async with omni_server([[call("look", half="\ud83d")], "Fine."]) as omni:
+        async with wire(omni) as line:
+            await line.say("configure", tools=[LOOK])
+            await speak(line)
+            await line.say("tool_result", call_id=(await line.until("tool_call"))["call_id"], result=1)
+            assert (await line.until("transcript"))["text"] == "Fine."
+        (record,) = await omni.records()
+        assert record["status"] == "completed" and "is not whole" in caplog.text
+        entries = (await omni.http.get(f"/v1/omni/calls/{record['call_id']}")).json()["entries"]
+        assert [each["text"] for each in entries] == ["0-19.", "Fine."]
+
+
 async def test_arguments_that_look_like_keys_of_the_message_do_not_become_them() -> None:
     lines = [["Over to you.", call("transfer_to_human", event="x", type="y", name="z", destination="desk")]]
     async with omni_server(lines) as omni, wire(omni) as line:

@@ -17,7 +17,6 @@ Rules, with their source in PyAI's protocol (Omni native):
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import Any
 
@@ -33,6 +32,7 @@ from .notices import notice
 from .replies import Replies
 from .tools import ToolLedger, answer_message, failure_message, read_call
 from .wire import (
+    TOUCH_TONES,
     Audio,
     Control,
     Malformed,
@@ -50,7 +50,6 @@ _MOST_EARLY = 960_000
 """Bytes of agent audio that wait for its rate to be announced: 20 s at 24000."""
 _MOST_COMPLAINTS = 5
 """Malformed messages of a connection that are told of."""
-_DIGITS = re.compile(r"[0-9A-Da-d*#]{1,64}")
 _MOST_DIGITS = 64
 """Touch tones that wait for the call; of more the oldest are dropped."""
 
@@ -134,7 +133,7 @@ class OmniClient:
 
         Until then the last 64 are kept, over lost connections too. Raises ConfigurationError for what is no touch tone.
         """
-        if not _DIGITS.fullmatch(digits):
+        if not TOUCH_TONES.fullmatch(digits.upper()):
             raise ConfigurationError(
                 "digits: expected 0 to 9, A to D, * and #, at most 64", code="invalid_option", hint="Leave out spaces"
             )

@@ -25,6 +25,7 @@ from .request import OmniRequest, read_agent
 from .tools import LARGEST_RESULT, shortened
 from .wire import (
     LONGEST_TEXT,
+    TOUCH_TONES,
     WORDS,
     Audio,
     Malformed,
@@ -169,8 +170,7 @@ class OmniServer:
             case "configure":
                 return self._configure(fields)
             case "dtmf":
-                digits = text_of(fields, "digits") or text_of(fields, "digit")
-                return [Digits(digits[:64])] if digits else []
+                return self._digits(fields)
             case "tool_result":
                 return self._tool_result(fields, now)
             case "session_ending":
@@ -197,6 +197,13 @@ class OmniServer:
             self.error("invalid_request", complaint)
         self._unconfirmed += 1
         return [Configure(self.agent)]
+
+    def _digits(self, fields: dict[str, Any]) -> list[OmniCall]:
+        digits = (text_of(fields, "digits") or text_of(fields, "digit")).upper()
+        if TOUCH_TONES.fullmatch(digits):
+            return [Digits(digits)]
+        self._complain("dtmf without 1 to 64 touch tones (0 to 9, A to D, * and #) was dropped")
+        return []
 
     def _tool_result(self, fields: dict[str, Any], now: float) -> list[OmniCall]:
         call_id = text_of(fields, "call_id")

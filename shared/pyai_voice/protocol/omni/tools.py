@@ -6,11 +6,11 @@ about 6 kB are cut, a call may be sent twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ..plain_json import read_json
 from .wire import compact, control_message
 
 __all__ = ["LARGEST_RESULT", "Call", "ToolLedger", "answer_message", "failure_message", "read_call", "shortened"]
@@ -55,8 +55,8 @@ def read_call(fields: Mapping[str, Any]) -> Call | None:
 def _arguments(given: object) -> dict[str, Any] | None:
     if isinstance(given, str):
         try:
-            given = json.loads(given or "{}")
-        except (ValueError, RecursionError):
+            given = read_json(given or "{}")
+        except ValueError:
             return None
     if given is None:
         return {}

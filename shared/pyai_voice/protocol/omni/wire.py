@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlencode
 
 from ..hear.wire import Message
+from ..plain_json import read_json
 
 if TYPE_CHECKING:
     from ...omni_options import OmniOptions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AUDIO",
     "CONTROL",
+    "TOUCH_TONES",
     "WORDS",
     "Audio",
     "Control",
@@ -50,6 +52,9 @@ LONGEST_TEXT = 4_000
 """Characters of a transcript."""
 LONGEST_CONTROL = 262_144
 """Bytes of a client's control message: a persona of 32,000 characters and its tools fit."""
+
+TOUCH_TONES = re.compile(r"[0-9A-D*#]{1,64}")
+"""Digits of a telephone."""
 
 _RATE = re.compile(r"pcm16@(8000|16000|24000)")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -185,16 +190,12 @@ def _control(body: bytes, longest: int) -> Control | Malformed:
     return Malformed("a control message that is no JSON object") if fields is None else Control(fields)
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def _object(body: bytes, *, mend: bool = True) -> dict[str, Any] | None:
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = read_json(body, mend=mend)
+    except ValueError:
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _words(body: bytes) -> Words | Malformed:
@@ -205,7 +206,7 @@ def _words(body: bytes) -> Words | Malformed:
     except UnicodeDecodeError:
         return Malformed("words that are no UTF-8")
     if text.lstrip(" ").startswith("{"):
-        fields = _object(body)
+        fields = _object(body, mend=False)  # words with half a character are none
         return Malformed("words that are no JSON object") if fields is None else transcript(fields)
     return _checked(Words(text))
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, NoReturn, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ..plain_json import is_shallow
+
 __all__ = [
     "AUDIO_FORMATS",
     "AudioFormat",
@@ -29,8 +31,6 @@ __all__ = [
 
 LARGEST_AUDIO = 15 << 20
 """Bytes of one ``input_audio_buffer.append``, as OpenAI has it."""
-_DEEPEST = 64
-"""Levels of an event."""
 _CODES = {
     "missing": "missing_required_parameter",
     "extra_forbidden": "unknown_parameter",
@@ -136,20 +136,9 @@ def read_event(message: str | bytes) -> dict[str, Any]:
 
 def _check(event: dict[str, Any]) -> None:
     """Raise ValueError for what could not be sent back: NaN, half a surrogate pair, an abyss of brackets."""
-    if not _shallow(event, _DEEPEST):
+    if not is_shallow(event):
         raise ValueError("too many levels")
     json.dumps(event, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _shallow(value: object, levels: int) -> bool:
-    match value:
-        case dict():
-            within = [*cast("dict[str, object]", value).values()]
-        case list():
-            within = cast("list[object]", value)
-        case _:
-            return True
-    return levels > 0 and all(_shallow(each, levels - 1) for each in within)
 
 
 def read_audio(text: object, audio_format: AudioFormat) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any, cast
 from ...errors import ConfigurationError
 from ...outbound import OutboundError, check_address
 from ...passages import GroundingStyle, render
+from ...protocol.plain_json import read_json
 from ...redact import SecretFilter, register
 from . import BrainError, Message, Prompt, Thought, ToolRequest
 
@@ -140,16 +141,12 @@ def _collect(calls: dict[int, dict[str, str]], piece: Any) -> None:
 
 def _request(call: dict[str, str]) -> ToolRequest:
     try:
-        arguments = json.loads(call["arguments"] or "{}", parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        arguments = read_json(call["arguments"] or "{}")
+    except ValueError:
         arguments = {}
     return ToolRequest(
         call["id"], call["name"], cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {}
     )
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _messages(prompt: Prompt) -> list[dict[str, Any]]:

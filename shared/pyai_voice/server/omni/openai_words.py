@@ -5,11 +5,11 @@ Above: :mod:`.openai`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, cast
 
 from ...omni_options import OmniOptions, Tool
+from ...protocol.plain_json import read_json
 from ...protocol.realtime.items import Item
 from ...protocol.realtime.session import Abilities, Session
 from ..brain import Message, ToolRequest
@@ -83,7 +83,7 @@ def messages_of(items: Iterable[Item]) -> Iterator[Message]:
 def _arguments(text: str) -> dict[str, Any]:
     """Return the arguments of a call that a client replays; empty where they are no object."""
     try:
-        arguments = json.loads(text)
-    except (ValueError, RecursionError):
+        arguments = read_json(text)
+    except ValueError:
         return {}
     return cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {}

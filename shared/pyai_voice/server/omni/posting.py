@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from ...errors import ServerError
 from ...omni_options import Tool
 from ...outbound import Outbound
+from ...protocol.plain_json import read_json
 from ...webhooks import SIGNATURE_HEADER, sign_webhook
 
 __all__ = ["Poster"]
@@ -55,6 +56,6 @@ class Poster:
 
 def _read(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return read_json(body)
+    except ValueError:
         return body.decode("utf-8", "replace")

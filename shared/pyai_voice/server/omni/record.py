@@ -115,7 +115,7 @@ class Recorder:
     async def _try(self, work: Any) -> None:
         try:
             await work
-        except PyAIError as error:
+        except (PyAIError, ValueError) as error:  # what cannot be written
             _log.warning("the record of call %s is not whole: %s", self._call_id, error)
 
 

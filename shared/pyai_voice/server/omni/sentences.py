@@ -22,7 +22,7 @@ _OPENERS = tuple(opening for opening, _ in _HIDDEN)
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\s]{1,500}\)")
 _LIST = re.compile(r"(?m)^\s*(?:[-*•]|#{1,6}|>)\s+")
 _MARKS = re.compile(r"\*\*|__|[*`#]|</?[a-zA-Z][^<>]{0,80}>")
-_PICTURE = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")
+_PICTURE = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d\ud800-\udfff]")  # halves of pairs too
 
 
 class SentenceCutter:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from ...events import Passage
 from ...omni_options import OmniOptions
 from ...outbound import Outbound, OutboundError
+from ...protocol.plain_json import read_json
 from ..grounding import Grounder
 from .facts import KnowledgeQueried
 
@@ -96,8 +97,8 @@ def read_passages(body: bytes) -> Found:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
