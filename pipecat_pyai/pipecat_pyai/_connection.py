@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 
 from loguru import logger
 from pipecat.frames.frames import InputAudioRawFrame
-from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.utils.errors import ErrorCategory
 
 from pyai_voice.errors import PyAIError
@@ -23,6 +22,7 @@ from pyai_voice.hear import HearStream
 from pyai_voice.omni import OmniStream
 from pyai_voice.options import Endpoint, HearOptions, LinkOptions
 
+from ._closing import Closing
 from ._words import to_category, to_local_category
 
 __all__ = ["Connection", "HearConnection"]
@@ -39,7 +39,7 @@ class _State(Enum):
     DOWN = "dialling again"
 
 
-class Connection(FrameProcessor, Generic[S]):
+class Connection(Closing, Generic[S]):
     """Mixin. Fires ``on_connected``, ``on_disconnected``, ``on_connection_error`` as Pipecat's own services do, and
     ``on_reconnected(service, seconds_replayed)``.
     """

@@ -11,8 +11,6 @@ from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
-    CancelFrame,
-    EndFrame,
     Frame,
     InputAudioRawFrame,
     InterimTranscriptionFrame,
@@ -137,21 +135,6 @@ class PyAICueTurnDetector(TurnProposals, HearConnection, AIService):
         """Begin to report: earlier frames would come before the StartFrame."""
         await super().start(frame)
         self._listen()
-
-    async def stop(self, frame: EndFrame) -> None:
-        """Close now; the words are another's."""
-        await super().stop(frame)
-        await self._close()
-
-    async def cancel(self, frame: CancelFrame) -> None:
-        """Close now."""
-        await super().cancel(frame)
-        await self._close()
-
-    async def cleanup(self) -> None:
-        """Close, whatever came before."""
-        await super().cleanup()
-        await self._close()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Listen to audio, to the voice detector and to the other recogniser; pass everything on."""

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from loguru import logger
 from pipecat.frames.frames import (
-    CancelFrame,
     EndFrame,
     Frame,
     FunctionCallCancelFrame,
@@ -222,17 +221,6 @@ class PyAIOmniLLMService(OmniAgent):
         """End what is open, then hang up."""
         await self._take(self._translation.close())
         await super().stop(frame)
-        await self._close()
-
-    async def cancel(self, frame: CancelFrame) -> None:
-        """Hang up now."""
-        await super().cancel(frame)
-        await self._close()
-
-    async def cleanup(self) -> None:
-        """Hang up, whatever came before."""
-        await self._close()
-        await super().cleanup()
 
     async def _close(self) -> None:
         for alarm in (self._beginning, self._patience, self._complaining):

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from pipecat.frames.frames import CancelFrame, EndFrame, Frame, TranscriptionFrame
-from pipecat.processors.frame_processor import FrameProcessorSetup
+from pipecat.frames.frames import Frame, TranscriptionFrame
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.transcriptions.language import Language
@@ -21,6 +20,7 @@ from pyai_voice.client import Client
 from pyai_voice.errors import PyAIError
 from pyai_voice.options import HearOptions
 
+from ._closing import Closing
 from ._words import to_category, to_iso639, to_language
 
 __all__ = ["PyAISegmentedSTTService"]
@@ -29,7 +29,7 @@ _TTFS_P99 = 1.5
 """Seconds that turn strategies allow for; no service was measured."""
 
 
-class PyAISegmentedSTTService(SegmentedSTTService):
+class PyAISegmentedSTTService(Closing, SegmentedSTTService):
     """Speech to text with ``POST /v1/audio/transcriptions``, of PyAI or any provider: ``client=Client(endpoint)``."""
 
     Settings = STTSettings
@@ -65,14 +65,13 @@ class PyAISegmentedSTTService(SegmentedSTTService):
         Raises:
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
-        self._shared = client
-        self._endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
-        self._endpoint.provider.require("hear")
+        own = Client.for_host(client, api_key, base_url, insecure=insecure)
+        own.endpoint.provider.require("hear")
         settings = STTSettings(model=model, language=language or None)
         super().__init__(settings=settings, ttfs_p99_latency=ttfs_p99_latency, **kwargs)
         self._prompt = prompt
         self._patience = timeout
-        self._client: Client | None = None
+        self._client: Client | None = own
 
     def can_generate_metrics(self) -> bool:
         """Tell Pipecat that there are metrics: how long each request takes."""
@@ -81,26 +80,6 @@ class PyAISegmentedSTTService(SegmentedSTTService):
     def language_to_service_language(self, language: Language) -> str | None:
         """Return the ISO 639-1 code, without a region."""
         return to_iso639(language)
-
-    async def setup(self, setup: FrameProcessorSetup) -> None:
-        """Prepare the connections."""
-        await super().setup(setup)
-        self._client = self._shared.share() if self._shared else Client(self._endpoint)
-
-    async def stop(self, frame: EndFrame) -> None:
-        """Write down what is queued, then close."""
-        await super().stop(frame)
-        await self._close()
-
-    async def cancel(self, frame: CancelFrame) -> None:
-        """Close now."""
-        await super().cancel(frame)
-        await self._close()
-
-    async def cleanup(self) -> None:
-        """Close, whatever came before."""
-        await super().cleanup()
-        await self._close()
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         """Write down one segment, a WAV file."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
-    CancelFrame,
     EndFrame,
     Frame,
     InputAudioRawFrame,
@@ -188,17 +187,6 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
         """Wait a little for the last words, then close."""
         await self._drain_stream()
         await super().stop(frame)
-        await self._close()
-
-    async def cancel(self, frame: CancelFrame) -> None:
-        """Close now."""
-        await super().cancel(frame)
-        await self._close()
-
-    async def cleanup(self) -> None:
-        """Close, whatever came before."""
-        await super().cleanup()
-        await self._close()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Ask for the transcript when the one who ends turns says so: Pipecat's VAD, or the program."""

@@ -16,7 +16,6 @@ from typing import Any
 from loguru import logger
 from pipecat.frames.frames import (
     AggregatedTextFrame,
-    CancelFrame,
     EndFrame,
     Frame,
     StartFrame,
@@ -37,6 +36,7 @@ from pyai_voice.options import SpeakOptions
 from pyai_voice.speak import SpeakClient
 
 from ._arguments import check_settings
+from ._closing import Closing
 from ._line import Line, Sentence
 from ._words import to_category, to_iso639, to_local_category
 from .settings import PyAITTSSettings
@@ -53,7 +53,7 @@ _ABOUT_THE_TEXT = frozenset({"empty_text", "invalid_request", "payload_too_large
 """Codes by which one text is refused, not the service's settings."""
 
 
-class PyAITTSService(TTSService):
+class PyAITTSService(Closing, TTSService):
     """Text to speech with PyAI Speak: pcm at the pipeline's rate, streamed, one request for each sentence.
 
     Connections are pooled and kept warm by :class:`~pyai_voice.speak.SpeakClient`, which also tries again while no
@@ -95,8 +95,7 @@ class PyAITTSService(TTSService):
             ConfigurationError: A ValueError: the key is missing, or an option is wrong.
         """
         check_settings("PyAITTSService", settings, PyAITTSSettings, kwargs)
-        self._shared = client
-        self._endpoint = Client.for_host(client, api_key, base_url, insecure=insecure).endpoint
+        self._client = Client.for_host(client, api_key, base_url, insecure=insecure)
         complete = PyAITTSSettings.complete(model, voice, settings)
         complete.options(sample_rate or 24000)
         kwargs = {
@@ -107,7 +106,6 @@ class PyAITTSService(TTSService):
             **kwargs,
         }
         super().__init__(sample_rate=sample_rate, settings=complete, **kwargs)
-        self._client: Client | None = None
         self._speaker: SpeakClient | None = None
         self._line = Line(_PLACES)
         self._latest: Sentence | None = None
@@ -132,7 +130,6 @@ class PyAITTSService(TTSService):
         """Begin to connect. Raises ConfigurationError where the pipeline's sample rate cannot be used."""
         await super().setup(setup)
         self._settings.options(self.sample_rate)
-        self._client = self._shared.share() if self._shared else Client(self._endpoint)
         self._speaker = self._client.speaker()
         self._tasks.append(self.create_task(self._speaker.prewarm(), "pyai_speak_prewarm"))
 
@@ -146,17 +143,6 @@ class PyAITTSService(TTSService):
         for context_id in self.get_audio_contexts():
             await self.remove_audio_context(context_id)
         await super().stop(frame)
-        await self._close()
-
-    async def cancel(self, frame: CancelFrame) -> None:
-        """Close now."""
-        await super().cancel(frame)
-        await self._close()
-
-    async def cleanup(self) -> None:
-        """Close, whatever came before."""
-        await super().cleanup()
-        await self._close()
 
     @traced_tts
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
@@ -270,13 +256,12 @@ class PyAITTSService(TTSService):
             await self.push_error(str(error), error, category=category)
 
     async def _close(self) -> None:
-        client, self._client, self._speaker = self._client, None, None
+        self._speaker = None
         tasks, self._tasks = self._tasks, []
         for task in [*tasks, *(sentence.fetching for sentence in self._line.sentences)]:
             if task:
                 await self.cancel_task(task)
-        if client:
-            await client.aclose()
+        await self._client.aclose()
 
 
 PyAIHttpTTSService = PyAITTSService

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from pipecat.frames.frames import (
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import FunctionCallParams
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 
@@ -146,6 +147,27 @@ async def omni_bot(
             yield OmniBot(run_pipeline, omni, context, loudspeaker, service, output)
 
 
+async def lookup_order(params: FunctionCallParams, order_id: str) -> None:
+    """Find an order.
+
+    Args:
+        order_id: Its number.
+    """
+    await params.result_callback({"status": "shipped", "order": order_id})
+
+
+async def seen(peer: Peer, condition: Callable[[], object]) -> None:
+    """Wait until the service has seen something."""
+    async with asyncio.timeout(PATIENCE):
+        await peer.has(condition)
+
+
+async def configured(peer: Peer, count: int = 1) -> dict[str, Any]:
+    """Wait for the ``count``-th configure."""
+    await seen(peer, lambda: len(peer.kinds("configure")) >= count)
+    return peer.kinds("configure")[count - 1]
+
+
 def tone(value: int, seconds: float, rate: int = 24000) -> bytes:
     """Return agent sound whose samples all have one value."""
     return value.to_bytes(2, "little", signed=True) * round(seconds * rate)
@@ -155,3 +177,22 @@ async def hears(peer: Peer, seconds: float) -> None:
     """Listen for a while, and say what there is to say."""
     until = len(peer.audio) + round(seconds * 50) * 640 * peer.machine.request.rate // 16000
     await peer.until(lambda: len(peer.audio) >= until)
+
+
+def take_turns(peer: Peer, caller: str, agent: str, *, value: int = 7, seconds: float = 0.3) -> None:
+    """Hear the caller say something, and answer: so many seconds of sound, and its words."""
+    peer.machine.caller_said(caller)
+    peer.machine.turn_begin(0.1)
+    peer.machine.audio(tone(value, seconds))
+    peer.machine.agent_said(agent)
+
+
+def answering(caller: str, agent: str, *, value: int = 7, seconds: float = 0.3) -> Script:
+    """Return a script: one turn each, and then nothing until the client hangs up."""
+
+    async def script(peer: Peer) -> None:
+        await peer.configured()
+        take_turns(peer, caller, agent, value=value, seconds=seconds)
+        await peer.stay()
+
+    return script

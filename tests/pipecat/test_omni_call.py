@@ -38,35 +38,15 @@ from pipecat_pyai import PyAIOmniLLMService, PyAIOmniSettings, PyAIOmniUsageMetr
 from pyai_voice.options import LinkOptions
 from tests.core.omni_service import Peer, omni_service, stay
 from tests.core.scripted import KEY
-from tests.pipecat.omni import TOLD, hears, omni_bot, tone
+from tests.pipecat.omni import TOLD, answering, configured, hears, lookup_order, omni_bot, seen, tone
 from tests.pipecat.pipeline import PATIENCE, Happenings, audio, running
 
 LOUD = 1000
 
 
-async def lookup_order(params: FunctionCallParams, order_id: str) -> None:
-    """Find an order.
-
-    Args:
-        order_id: Its number.
-    """
-    await params.result_callback({"status": "shipped", "order": order_id})
-
-
 async def weather(params: FunctionCallParams) -> None:
     """Say the weather."""
     await params.result_callback("sunny")
-
-
-async def seen(peer: Peer, condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        await peer.has(condition)
-
-
-async def configured(peer: Peer, count: int = 1) -> dict[str, Any]:
-    """Wait for the ``count``-th configure."""
-    await seen(peer, lambda: len(peer.kinds("configure")) >= count)
-    return peer.kinds("configure")[count - 1]
 
 
 # The beginning
@@ -348,15 +328,7 @@ async def test_settings_that_are_wrong_change_nothing() -> None:
 
 
 async def test_a_new_label_is_a_new_call_that_knows_the_old_one() -> None:
-    async def ask(peer: Peer) -> None:
-        await peer.configured()
-        peer.machine.caller_said("A green tea")
-        peer.machine.turn_begin(0.1)
-        peer.machine.audio(tone(7, 0.3))
-        peer.machine.agent_said("Large?")
-        await peer.stay()
-
-    async with omni_bot(ask, stay, greeting="Hello!") as bot:
+    async with omni_bot(answering("A green tea", "Large?"), stay, greeting="Hello!") as bot:
         await bot.wrote("user: A green tea", "assistant: Large?")
         await bot.pipeline.send(LLMUpdateSettingsFrame(delta=PyAIOmniSettings(session_label="second")))
         peer = await bot.peer(1)
@@ -370,15 +342,7 @@ async def test_a_new_label_is_a_new_call_that_knows_the_old_one() -> None:
 
 
 async def test_new_instructions_and_tools_reach_the_agent_and_spoken_messages_do_not() -> None:
-    async def speak(peer: Peer) -> None:
-        await peer.configured()
-        peer.machine.caller_said("Hello")
-        peer.machine.turn_begin(0.1)
-        peer.machine.audio(tone(7, 0.1))
-        peer.machine.agent_said("Yes?")
-        await peer.stay()
-
-    async with omni_bot(speak, context=LLMContext(tools=[lookup_order])) as bot:
+    async with omni_bot(answering("Hello", "Yes?"), context=LLMContext(tools=[lookup_order])) as bot:
         peer = await bot.peer()
         await bot.wrote("user: Hello", "assistant: Yes?")
         await bot.pipeline.send(LLMMessagesAppendFrame([{"role": "developer", "content": "Be brief."}], run_llm=True))

@@ -22,9 +22,8 @@ from pyai_voice.options import Endpoint, LinkOptions
 from tests.core.omni_service import Peer, stay
 from tests.core.scripted import KEY
 from tests.pipecat.conftest import Traced
-from tests.pipecat.omni import hears, omni_bot, tone
+from tests.pipecat.omni import answering, configured, hears, omni_bot, take_turns, tone
 from tests.pipecat.pipeline import PATIENCE, Happenings
-from tests.pipecat.test_omni_call import configured
 
 
 def confirming(**said: Any) -> Any:
@@ -173,24 +172,13 @@ async def test_a_refused_upgrade_is_one_error_of_its_kind(status: int, category:
 async def test_a_lost_call_goes_on_as_a_new_one_that_knows_what_was_said() -> None:
     async def lose(peer: Peer) -> None:
         await peer.configured()
-        peer.machine.caller_said("A green tea")
-        peer.machine.turn_begin(0.1)
-        peer.machine.audio(tone(7, 0.7))
-        peer.machine.agent_said("Large or small?")
+        take_turns(peer, "A green tea", "Large or small?", seconds=0.7)
         await hears(peer, 1.3)
         peer.machine.caller_said("La")
         await peer.flush()
         peer.socket.transport.abort()
 
-    async def go_on(peer: Peer) -> None:
-        await peer.configured()
-        peer.machine.caller_said("Large")
-        peer.machine.turn_begin(0.1)
-        peer.machine.audio(tone(8, 0.3))
-        peer.machine.agent_said("Coming.")
-        await peer.stay()
-
-    async with omni_bot(lose, go_on, greeting="Hello!") as bot:
+    async with omni_bot(lose, answering("Large", "Coming.", value=8), greeting="Hello!") as bot:
         events = Happenings(bot.omni, "on_connected", "on_disconnected", "on_reconnected")
         await bot.wrote("user: A green tea", "assistant: Large or small?", "user: La Large", "assistant: Coming.")
         asked = await configured(await bot.peer(1))
@@ -220,15 +208,7 @@ async def test_an_outage_that_lasts_is_one_error_and_the_next_call_knows_what_wa
 
 
 async def test_the_key_is_in_no_frame_and_no_repr_and_spans_say_what_was_said(traced: Traced) -> None:
-    async def converse(peer: Peer) -> None:
-        await peer.configured()
-        peer.machine.caller_said("Hello")
-        peer.machine.turn_begin(0.1)
-        peer.machine.audio(tone(7, 0.2))
-        peer.machine.agent_said("Yes?")
-        await peer.stay()
-
-    async with omni_bot(converse, pipeline={"enable_tracing": True}, kb_token=KEY + "_kb") as bot:
+    async with omni_bot(answering("Hello", "Yes?"), pipeline={"enable_tracing": True}, kb_token=KEY + "_kb") as bot:
         await bot.wrote("user: Hello", "assistant: Yes?")
         await bot.pipeline.until(BotStoppedSpeakingFrame)
         await bot.pipeline.end()

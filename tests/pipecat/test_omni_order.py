@@ -6,19 +6,9 @@ import asyncio
 import functools
 
 from pipecat.processors.aggregators.llm_context import LLMContext
-from pipecat.services.llm_service import FunctionCallParams
 
 from tests.core.omni_service import Peer
-from tests.pipecat.omni import hears, omni_bot, tone
-
-
-async def lookup_order(params: FunctionCallParams, order_id: str) -> None:
-    """Find an order.
-
-    Args:
-        order_id: Its number.
-    """
-    await params.result_callback({"status": "shipped", "order": order_id})
+from tests.pipecat.omni import hears, lookup_order, omni_bot, tone
 
 
 def now() -> float:
