@@ -27,10 +27,11 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, F
 from pydantic import SecretStr
 
 from pyai_voice.amd import AmdStream
-from pyai_voice.amd_events import AmdDecision
+from pyai_voice.amd_events import AmdDecision, AmdEvent
 from pyai_voice.amd_options import AmdOptions
 from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError, PyAIError
+from pyai_voice.events import Connected, Disconnected, Problem
 from pyai_voice.options import LinkOptions
 
 from ._alarm import Alarm
@@ -107,6 +108,7 @@ class PyAIAmdProcessor(FrameProcessor):
         self._listener: asyncio.Task[None] | None = None
         self._decision: AmdDecision | None = None
         self._heard = False
+        self._down = False
         self._refused_audio = False
         for name in ("on_decision", "on_released"):
             self._register_event_handler(name)
@@ -184,6 +186,8 @@ class PyAIAmdProcessor(FrameProcessor):
     async def _listen(self, stream: AmdStream) -> None:
         failure = None
         try:
+            async for event in stream:
+                await self._follow(event)
             decision = await stream.decision()
         except PyAIError as error:
             failure = error
@@ -191,6 +195,18 @@ class PyAIAmdProcessor(FrameProcessor):
         if failure is not None:
             await self.push_error(str(failure), failure, category=to_local_category(failure))
         await self._decide(decision)
+
+    async def _follow(self, event: AmdEvent) -> None:
+        match event:
+            case Connected():
+                self._down = False
+            case Disconnected(error=error) if not self._down:
+                self._down = True
+                logger.warning(f"{self}: dialling again, the call is kept meanwhile: {error}")
+            case Problem(error=error):
+                await self.push_error(str(error), error, category=to_local_category(error))
+            case _:
+                pass
 
     async def _decide(self, decision: AmdDecision) -> None:
         self._decision = decision

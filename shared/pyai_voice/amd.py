@@ -70,6 +70,8 @@ class AmdStream(LiveStream[AmdEvent]):
         self._timer: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
         self._decision: AmdDecision | None = None
+        self._trouble: PyAIError | None = None
+        """Why there is no connection at the moment."""
 
     def send_audio(self, sound: bytes) -> None:
         """Take what the called party says, as the options describe it; half a sample is carried over. Never waits.
@@ -118,6 +120,7 @@ class AmdStream(LiveStream[AmdEvent]):
         return self._endpoint.websocket_url(connect_path(self.options))
 
     async def _converse(self, link: Link, took: float) -> PyAIError | None:
+        self._trouble = None
         self._deliver(Connected(self._connections, took, len(self._sound) / RATE))
         self._machine.open()
         return await loop.until_first(link.listen(self._hear), self._write(link))  # the listener has the close code
@@ -148,6 +151,7 @@ class AmdStream(LiveStream[AmdEvent]):
             await link.send(message)
 
     def _disconnected(self, error: PyAIError) -> None:
+        self._trouble = error
         self._deliver(Disconnected(error))
 
     def _settle(self) -> None:
@@ -160,6 +164,8 @@ class AmdStream(LiveStream[AmdEvent]):
     def _give_up(self) -> None:
         """Decide that nobody knows: whoever waits must not wait for ever."""
         heard, reason = len(self._sound) / RATE, f"no decision within {self.options.deadline:g} s"
+        if self._trouble is not None:
+            reason = f"{reason}: {self._trouble}"
         parameters = dict(self.options.parameters)
         self._deliver(
             AmdDecision("unknown", "unknown", at=heard, reason=reason, rule_id="deadline", parameters=parameters)

@@ -200,6 +200,13 @@ class HearOptions(Options):
     def _auto_is_none(cls, language: Any) -> Any:
         return None if language in ("", "auto") else language
 
+    @field_validator("vocabulary", mode="before")
+    @classmethod
+    def _take_terms(cls, terms: Any) -> Any:
+        if isinstance(terms, str):
+            raise ValueError("expected a list of words, not one text")
+        return () if terms is None else terms
+
     @field_validator("vocabulary")
     @classmethod
     def _clean_terms(cls, terms: tuple[str, ...]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from pyai_voice.errors import ConfigurationError, UnsupportedError
 from pyai_voice.options import Endpoint
 from tests.core.amd_service import HUMAN, Peer, Script, Service, after, amd_service, stay
 from tests.core.scripted import KEY
+from tests.pipecat.conftest import Log
 from tests.pipecat.pipeline import Happenings, Running, running
 
 GREETING = "Hello, this is the coffee bar."
@@ -208,6 +209,18 @@ async def test_without_the_service_the_bot_speaks() -> None:
             error = await pipeline.until(ErrorFrame)
             assert not error.fatal
             assert KEY not in repr(decision) + error.error
+
+
+async def test_an_outage_is_one_warning_and_the_reason_of_the_decision(log: Log) -> None:
+    async with amd_service(stay, refusals=[503] * 99) as service:
+        options = AmdOptions(deadline=0.5)
+        amd = PyAIAmdProcessor(api_key=KEY, base_url=service.endpoint.base_url, options=options)
+        happened = Happenings(amd, "on_decision")
+        async with running(amd) as pipeline:
+            await pipeline.audio(0.1)
+            (decision,) = await happened.until("on_decision")
+    assert decision.reason.startswith("no decision within 0.5 s: ") and "503" in decision.reason
+    assert [text.count("dialling again") for text in log.of("WARNING")] == [1]
 
 
 async def test_sound_of_another_rate_is_complained_of_once_and_the_bot_speaks() -> None:

@@ -80,6 +80,7 @@ def test_the_key_and_the_address_come_from_the_environment(monkeypatch: pytest.M
         ({"settings": PyAISTTSettings(backchannel_threshold=80)}, "backchannel_threshold"),
         ({"settings": {"language": "fr"}}, "settings: .*PyAISTTService.Settings"),
         ({"settings": PyAITTSSettings(voice="emma")}, "settings: .*PyAITTSSettings"),
+        ({"settings": PyAISTTSettings(vocabulary="flat white")}, "vocabulary: expected a list of words"),  # type: ignore[arg-type]
         ({"grounding": True}, r"grounding: .*settings=PyAISTTService.Settings\(grounding=...\)"),
     ],
 )
