@@ -12,11 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyai_voice import g711
+from pyai_voice.omni_options import OmniOptions, Tool
+from pyai_voice.server.brain.scripted import call as tool_call
+from pyai_voice.server.engines.load import Engines
+from pyai_voice.server.engines.workers import Workers
+from pyai_voice.testing.engines import CodedSynthesizer, SoundDetector
 from tests.core.omni_service import Peer, omni_service
-from tests.plugins.twilio.test_twilio_call import dialled, ramp, sound_of
+from tests.plugins.twilio.test_twilio_call import Hears, dialled, ramp, sound_of
 from tests.plugins.twilio.test_twilio_playout import Line
-from tests.plugins.twilio.twilio_house import TwilioCall, house
+from tests.plugins.twilio.twilio_house import SILENCE, TwilioCall, house
 from tests.plugins.twilio.twilio_rest import twilio_rest
+from tests.server.omni_calls import omni_server
 from twilio_pyai.music import music
 from twilio_pyai.playout import Playout
 from twilio_pyai.tones import tones
@@ -139,6 +145,24 @@ async def test_it_lasts_as_long_as_the_agent_says(seconds: object, lasts: float 
             async with asyncio.timeout(0.6):
                 await call.more()
         assert not call.sound().removeprefix(wanted).strip(b"\xff")
+
+
+async def test_the_local_servers_agent_puts_the_caller_on_hold_and_comes_back() -> None:
+    """In the order in which a server says it: the words, the request, and words again when the caller has spoken."""
+    lines: list[Any] = [["One moment.", tool_call("play_hold", seconds=20)], "Here you are."]
+    engines = Engines(Hears(), CodedSynthesizer(), SoundDetector, str.lower, Workers(1))
+    agent = OmniOptions(tools=(Tool(name="play_hold"),))
+    async with aclosing(engines), omni_server(lines, engines=engines) as omni:
+        async with house(omni.endpoint, agent) as twilio, twilio.call() as call:
+            await call.speak(g711.encode(ramp(0.6)) + SILENCE * 50)
+            await heard_music(call, 0.6)
+            assert call.sound()[:1600].strip(b"\xff") and not call.sound().startswith(music(0.1))
+            assert not call.cleared_at
+            await call.speak(g711.encode(ramp(0.6)) + SILENCE * 50)
+            await call.until(lambda: call.cleared_at)
+            await call.until(lambda: len(sound_of(call.messages[call.cleared_at[0] :])) > 1600)
+            assert music(0.1) not in sound_of(call.messages[call.cleared_at[0] :])
+            await call.hang_up()
 
 
 async def test_an_interruption_ends_it_also_before_it_has_begun() -> None:
