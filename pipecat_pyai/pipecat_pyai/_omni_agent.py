@@ -29,6 +29,8 @@ _CONTEXT_WAIT = 0.3
 """Seconds that the call, when the caller is heard already, waits for the context with the agent's tools."""
 _EARLY = 2.0
 """Seconds of the caller's audio that are kept until the call begins."""
+_EARLY_KEYS = 64
+"""The same in keys."""
 _OF_THE_CONNECTION = frozenset({"session_label"})
 _CHANGEABLE = OmniOptions.model_fields.keys() - _OF_THE_CONNECTION
 
@@ -50,6 +52,7 @@ class OmniAgent(Connection[OmniStream], OmniOutput):
         self._calls = 0
         self._muted = False
         self._early = bytearray()
+        self._early_keys = ""
         self._beginning = Alarm(self)
         self._refusals: dict[str, str] = {}
         self._reopening: asyncio.Task[None] | None = None
@@ -140,6 +143,13 @@ class OmniAgent(Connection[OmniStream], OmniOutput):
         self._early += frame.audio if not self._muted else bytes(len(frame.audio))
         del self._early[: -round(_EARLY * frame.sample_rate) * 2]
 
+    def _press(self, key: str) -> None:
+        """Send a key of the caller's; what is pressed before the call begins waits for it."""
+        if self._stream is None:
+            self._early_keys = (self._early_keys + key)[-_EARLY_KEYS:]
+        elif not self._stream.closed:
+            self._stream.press(key)
+
     @property
     def _may_begin(self) -> bool:
         waiting = self._reopening is not None and not self._reopening.done()
@@ -159,6 +169,9 @@ class OmniAgent(Connection[OmniStream], OmniOutput):
         early, self._early = bytes(self._early), bytearray()
         if early:
             stream.send_audio(early)
+        keys, self._early_keys = self._early_keys, ""
+        if keys:
+            stream.press(keys)
         return stream
 
     async def _reopen(self) -> None:

@@ -260,8 +260,8 @@ class PyAIOmniLLMService(OmniAgent):
                 self._interruptions += 1
                 if stream:
                     stream.interrupt()
-            case InputDTMFFrame(button=button) if stream and not stream.closed:
-                stream.press(button.value)
+            case InputDTMFFrame(button=button):
+                self._press(button.value)
             case STTMuteFrame(mute=mute):
                 self._mute(mute)
             case UserMuteStartedFrame() | UserMuteStoppedFrame():

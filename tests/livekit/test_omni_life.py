@@ -77,6 +77,20 @@ async def test_a_session_without_an_agent_dials_without_waiting_for_ever():
         assert service.peers[0].hung_up
 
 
+async def test_keys_that_are_pressed_before_the_call_is_dialled_wait_for_it():
+    async with omni_service(stay) as service:
+        omni = model(service)
+        session = omni.session()
+        with pytest.raises(ValueError, match="digits"):
+            session.press("one")
+        session.press("1a")
+        session.press("#")
+        await wait_for(lambda: service.peers and len(service.peers[0].kinds("dtmf")) == 3)
+        assert [each["digits"] for each in service.peers[0].kinds("dtmf")] == ["1", "A", "#"]
+        await session.aclose()
+        await omni.aclose()
+
+
 async def test_a_session_that_is_closed_before_it_has_dialled_leaves_nothing():
     async with omni_service(stay) as service:
         omni = model(service)

@@ -16,6 +16,7 @@ from pipecat.frames.frames import (
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMMessagesAppendFrame,
+    LLMRunFrame,
     LLMServiceMetadataFrame,
     LLMSetToolsFrame,
     LLMUpdateSettingsFrame,
@@ -211,6 +212,16 @@ async def test_a_muted_caller_is_silent(how: str) -> None:
 
 
 # Touch tones, call control
+
+
+async def test_keys_that_are_pressed_before_the_call_begins_wait_for_it() -> None:
+    async with omni_bot(stay, run=False) as bot:
+        await bot.pipeline.send(*(InputDTMFFrame(KeypadEntry.ONE) for _ in range(3)))
+        await bot.pipeline.send(*(InputDTMFFrame(KeypadEntry.TWO) for _ in range(64)), LLMRunFrame())
+        peer = await bot.peer()
+        await seen(peer, lambda: len(peer.kinds("dtmf")) == 64)
+        assert {each["digits"] for each in peer.kinds("dtmf")} == {"2"}
+        assert [each["type"] for each in peer.controls][0] == "configure"
 
 
 async def test_touch_tones_go_both_ways() -> None:

@@ -28,6 +28,7 @@ from pyai_voice.omni_events import (
     ToolCallClosed,
     ToolCalled,
 )
+from pyai_voice.protocol.omni.wire import touch_tones
 
 from .._session import session_of
 from .._sound import MonoInput
@@ -75,6 +76,7 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         self._sound = MonoInput(model.options.rate)
         self._stream: OmniStream | None = None
         self._follows: AgentSession[Any] | None = None
+        self._pressed = ""
         self._tool_choice: llm.ToolChoice | None = None
         self._replied = False
         self._hanging_up = False
@@ -141,9 +143,11 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         """Do nothing: the service knows what it has sent."""
 
     def press(self, digits: str) -> None:
-        """Send touch tones of the caller. Raises ConfigurationError for what is no touch tone."""
+        """Send touch tones of the caller; the last 64 wait for the call. Raises ConfigurationError for other digits."""
         if self._stream is not None:
             self._stream.press(digits)
+        else:
+            self._pressed = (self._pressed + touch_tones(digits))[-64:]
 
     # What LiveKit wants
 
@@ -215,6 +219,8 @@ class RealtimeSession(llm.RealtimeSession[OmniNotice]):
         try:
             self._stream = self._model.client.omni(self._agent.options(), link=self._model.link)
             self._stream.start()
+            if self._pressed:
+                self._stream.press(self._pressed)
             async for event in self._stream:
                 await self._take(event)
         except PyAIError as error:

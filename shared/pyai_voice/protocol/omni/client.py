@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ...errors import ConfigurationError, ProtocolError, PyAIError, RequestError, StalledError, service_error
+from ...errors import ProtocolError, PyAIError, RequestError, StalledError, service_error
 from ...events import Problem
 from ...omni_events import CallStarted, OmniEvent, ServiceEvent, ToolCallClosed, ToolCalled
 from ...omni_options import OmniOptions
@@ -32,7 +32,6 @@ from .notices import notice
 from .replies import Replies
 from .tools import ToolLedger, answer_message, failure_message, read_call
 from .wire import (
-    TOUCH_TONES,
     Audio,
     Control,
     Malformed,
@@ -41,6 +40,7 @@ from .wire import (
     announced_rate,
     control_message,
     read_server_message,
+    touch_tones,
     transcript,
 )
 
@@ -133,11 +133,7 @@ class OmniClient:
 
         Until then the last 64 are kept, over lost connections too. Raises ConfigurationError for what is no touch tone.
         """
-        if not TOUCH_TONES.fullmatch(digits.upper()):
-            raise ConfigurationError(
-                "digits: expected 0 to 9, A to D, * and #, at most 64", code="invalid_option", hint="Leave out spaces"
-            )
-        self._digits.extend(digits.upper())
+        self._digits.extend(touch_tones(digits))
 
     def interrupt(self, now: float) -> list[OmniEvent]:
         """Drop the agent's turn on our own account; the wire has no word for it, so the service is not told."""

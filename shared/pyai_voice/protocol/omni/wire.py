@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlencode
 
+from ...errors import ConfigurationError
 from ..hear.wire import Message
 from ..plain_json import read_json
 
@@ -39,6 +40,7 @@ __all__ = [
     "control_message",
     "read_client_message",
     "read_server_message",
+    "touch_tones",
     "transcript",
     "words_message",
 ]
@@ -99,6 +101,15 @@ class Malformed:
     """What the protocol does not allow."""
 
     reason: str
+
+
+def touch_tones(digits: str) -> str:
+    """Return digits as they are sent. Raises ConfigurationError for what no telephone can send."""
+    if not TOUCH_TONES.fullmatch(digits.upper()):
+        raise ConfigurationError(
+            "digits: expected 0 to 9, A to D, * and #, at most 64", code="invalid_option", hint="Leave out spaces"
+        )
+    return digits.upper()
 
 
 def connect_path(options: OmniOptions) -> str:
