@@ -207,7 +207,7 @@ class PatientAgentMixin(Agent):
                     await self.session.say("Hello! ...")
 
     What the other party says before the decision waits for it. Where the agent greets (it has asked ``may_speak``), its
-    greeting is the answer to that; else the model answers.
+    greeting is the answer to that, and the model is told of both at the next turn; else the model answers.
     """
 
     amd: AnsweringMachineDetector
@@ -219,6 +219,15 @@ class PatientAgentMixin(Agent):
         """Wait for the decision; raise StopResponse where nothing is to be answered."""
         early = self.amd.decision is None
         machine = (await self.amd.decided()).is_machine()
-        if (machine and not self.talk_to_machines) or (early and self.amd.greeting):
+        if machine and not self.talk_to_machines:
+            raise StopResponse
+        if early and self.amd.greeting:
+            await self._remember(new_message)
             raise StopResponse
         await super().on_user_turn_completed(turn_ctx, new_message)
+
+    async def _remember(self, message: llm.ChatMessage) -> None:
+        """Keep for the model what LiveKit forgets of a turn that is not answered: the person may have said a name."""
+        chat = self.chat_ctx.copy()
+        chat.insert(message)
+        await self.update_chat_ctx(chat)

@@ -267,11 +267,13 @@ async def calling(script: Script, *, greets: bool) -> AsyncIterator[tuple[Call, 
 
 async def test_the_greeting_is_the_answer_to_the_persons_hello() -> None:
     go = asyncio.Event()
-    async with calling(decided(HUMAN, go), greets=True) as (running, brain, _):
+    async with calling(decided(HUMAN, go), greets=True) as (running, brain, agent):
         await brain.asked.get()  # the reply that LiveKit prepares early; it is not spoken
         assert running.nothing_more()
         go.set()
         assert (await running.reply()).text_content == GREETING
+        said = [(message.role, message.text_content) for message in agent.chat_ctx.messages()]
+        assert said[-2:] == [("user", "Hello?"), ("assistant", GREETING)]  # the model will know of both
 
 
 async def test_without_a_greeting_the_model_answers_when_it_is_a_person() -> None:
