@@ -23,6 +23,7 @@ from .catalog import HEAR_MODELS, check_language, check_model
 from .engines.listener import Endpoint, Fact, Listener, ListenerOptions
 from .engines.words import TextOptions
 from .grounding import Grounder
+from .sending import close, send
 
 if TYPE_CHECKING:
     from .engines.load import Engines
@@ -143,13 +144,13 @@ class HearSession:
         async for fact in self._listener:
             await self._tell(fact)
             await self._flush()
-        await self._websocket.close(_RESTARTING, "the server is restarting")
+        await close(self._websocket, _RESTARTING, "the server is restarting")
 
     async def _fail(self, error: ServiceError) -> None:
         self._machine.error(error.code, error.message)
         with suppress(WebSocketDisconnect):
             await self._flush()
-            await self._websocket.close(_ENGINE_FAILED, error.code)
+        await close(self._websocket, _ENGINE_FAILED, error.code)
 
     async def _tell(self, fact: Fact) -> None:
         if isinstance(fact, Endpoint):
@@ -164,7 +165,7 @@ class HearSession:
         """Send what the machine has to say; one sender at a time keeps the order."""
         async with self._sending:
             for message in self._machine.data_to_send():
-                await self._websocket.send_text(message)
+                await send(self._websocket, message)
 
 
 def _options(request: StreamRequest, engines: Engines) -> ListenerOptions:

@@ -18,6 +18,7 @@ from ...protocol.hear.wire import Message
 from ...protocol.omni.request import OmniRequest
 from ...protocol.omni.server import CallerAudio, Configure, Dialect, Digits, HangUp, OmniCall, OmniServer, ToolAnswered
 from ..engines import Synthesizer
+from ..sending import close, send
 from .conversation import Conversation
 from .deltas import Deltas
 from .facts import (
@@ -118,7 +119,7 @@ class OmniSession:
         self._machine.error("internal_error", "The call failed; see the server's log")
         with suppress(WebSocketDisconnect):
             await self._flush()
-            await self._websocket.close(_ENGINE_FAILED, "internal_error")
+        await close(self._websocket, _ENGINE_FAILED, "internal_error")
 
     # The client
 
@@ -127,7 +128,7 @@ class OmniSession:
             for call in self._machine.receive(message, _now()):
                 if isinstance(call, HangUp):
                     await self._flush()
-                    await self._websocket.close(_NORMAL)
+                    await close(self._websocket, _NORMAL)
                     return
                 await self._obey(call)
             await self._flush()
@@ -201,7 +202,7 @@ class OmniSession:
         if code == _NORMAL:
             self._machine.end()
         await self._flush()
-        await self._websocket.close(code, fact.reason)
+        await close(self._websocket, code, fact.reason)
 
     def _tell(self, fact: Fact) -> None:
         machine = self._machine
@@ -244,7 +245,7 @@ class OmniSession:
         """Send what the machine has to say; one sender at a time keeps the order."""
         async with self._sending:
             for message in self._machine.data_to_send():
-                await self._websocket.send_bytes(message)
+                await send(self._websocket, message)
 
 
 def _safe(fields: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ...protocol.realtime.calls import Answered, CallerAudio, Cancel, Clear, Com
 from ...protocol.realtime.server import RealtimeServer
 from ..brain import Brain
 from ..engines.load import Engines
+from ..sending import close, send
 from .conversation import Conversation
 from .facts import (
     AgentAudio,
@@ -271,12 +272,12 @@ class RealtimeSession:
         self._failed = close_code == _ENGINE_FAILED
         if code:
             self._machine.error(code, message, server=True)
-        with suppress(WebSocketDisconnect, RuntimeError):  # it has gone, or was closed by the other task
+        with suppress(WebSocketDisconnect):  # it has gone, or was closed by the other task
             await self._flush()
-            await self._websocket.close(close_code, code)
+        await close(self._websocket, close_code, code)
 
     async def _flush(self) -> None:
         """Send what the machine has to say; one sender at a time keeps the order."""
         async with self._sending:
             for message in self._machine.data_to_send():
-                await self._websocket.send_text(message)
+                await send(self._websocket, message)
