@@ -7,7 +7,7 @@ Each caller speaks for two seconds and is silent for one; each agent says two se
 at the other end. Callers (Twilio's media streams: they play in real time, and send marks back), the bridge and a
 scripted Omni service have a process each. From caller to agent the time of every 20 ms counts; Omni wants them 20 ms
 apart, so 10 ms of it are the wait for the next slot. From agent to caller the first 20 ms of each sentence count, since
-the others wait until they are due.
+the others wait until they are due. On a machine with other work put ``chrt -r 1`` before it, as root.
 """
 
 from __future__ import annotations
