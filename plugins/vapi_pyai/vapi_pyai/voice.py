@@ -6,6 +6,7 @@ Source: Vapi, "Custom TTS": mono, signed 16 bits, little-endian, exactly the rat
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 from starlette.requests import Request
@@ -23,8 +24,10 @@ from .wire import RATES, VoiceRequest, parse
 
 __all__ = ["CustomVoice"]
 
-_PIECE = 0.02
-"""Seconds of audio that are sent at once; less waits for more, or for the end."""
+_PIECE, _LARGEST = 0.02, 0.5
+"""Seconds of audio that are sent at once; less waits for more, or for the end. Each piece costs processor time."""
+_AHEAD = 0.25
+"""How much of the audio that the listener has not heard yet a piece may be: so it waits only while there is plenty."""
 _SHARE = 0.8
 """Of the time that Vapi waits."""
 
@@ -46,7 +49,7 @@ class CustomVoice:
         async with AsyncExitStack() as held:
             speech = await self._first_audio(held, asked, options)
             await reply.begin(self._options.media_type)
-            await _relay(speech, reply, AudioFormat(asked.sampleRate).size(_PIECE))
+            await _relay(speech, reply, AudioFormat(asked.sampleRate))
 
     def _check(self, asked: VoiceRequest) -> None:
         most, size = self._options.max_text, len(asked.text)
@@ -72,15 +75,18 @@ class CustomVoice:
         raise refusal
 
 
-async def _relay(speech: Speech, reply: Reply, least: int) -> None:
-    """Pass the audio on, at least ``least`` bytes at once. Raises ServiceError when it breaks off."""
+async def _relay(speech: Speech, reply: Reply, audio: AudioFormat) -> None:
+    """Pass the audio on in pieces. Raises ServiceError when it breaks off."""
     waiting = bytearray()
+    least, began = audio.size(_PIECE), time.monotonic()
     try:
         async for pcm in speech:
             waiting += pcm
             if len(waiting) >= least:
                 await reply.write(bytes(waiting))
                 waiting.clear()
+                ahead = audio.seconds(reply.sent) - (time.monotonic() - began)
+                least = audio.size(min(max(_PIECE, _AHEAD * ahead), _LARGEST))
                 await asyncio.sleep(0)  # other calls first: audio that came at once need not leave at once
         broken = None
     except PyAIError as error:

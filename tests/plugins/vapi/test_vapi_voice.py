@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+import random
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -15,7 +17,9 @@ from hypothesis import strategies as st
 
 from pyai_voice.audio import resample
 from pyai_voice.backoff import HOLD_OFF
+from pyai_voice.client import Client
 from pyai_voice.options import SpeakOptions
+from pyai_voice.server.serving import bind, serving
 from pyai_voice.server.settings import Settings
 from pyai_voice.speak import SpeakClient
 from pyai_voice.testing import spoken
@@ -28,11 +32,11 @@ from pyai_voice.testing.faults import (
     Refuse,
     SlowBody,
     SpeakFault,
-    SplitSamples,
     WavHeaderWhenPcm,
 )
-from tests.plugins.vapi.vapi_house import SECRET, TEXT, House, Lines, house
-from vapi_pyai import VapiOptions
+from tests.core.scripted_http import Peer, Reply, scripted
+from tests.plugins.vapi.vapi_house import SECRET, TEXT, Lines, house
+from vapi_pyai import Access, Token, VapiOptions, create_app
 
 RATES = (8000, 16000, 22050, 24000, 44100)
 SOURCES = {22050: 24000, 44100: 48000}
@@ -64,35 +68,63 @@ async def test_a_rate_is_asked_of_speak_where_it_has_it_and_resampled_where_not(
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
+@asynccontextmanager
+async def over(speak: Reply) -> AsyncGenerator[httpx.AsyncClient]:
+    """The application over a Speak that answers as scripted; yields what asks it."""
+    async with (
+        scripted(speak) as server,
+        aclosing(Client(server.endpoint())) as client,
+        serving(create_app(Access(Token(SECRET)), client), Settings(), bind()) as (_, url),
+        httpx.AsyncClient(base_url=url, headers={"X-Vapi-Secret": SECRET}, trust_env=False, timeout=20) as http,
+    ):
+        yield http
+
+
+@dataclass
+class Cut:
+    """A Speak that sends certain audio in chunks of one size."""
+
+    http: httpx.AsyncClient | None = None
+    run: Run | None = None
+    pcm: bytes = b""
+    size: int = 1
+
+    async def speak(self, peer: Peer) -> None:
+        await peer.head()
+        for start in range(0, len(self.pcm), self.size):
+            await peer.chunk(self.pcm[start : start + self.size])
+        await peer.end()
+
+
 @pytest.fixture(scope="module")
-def kept() -> Iterator[tuple[Run, House]]:
+def cut() -> Iterator[Cut]:
     """One application for many examples, in an event loop of its own."""
     with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        there = runner.run(stack.enter_async_context(house()))
+        stack, cut = AsyncExitStack(), Cut(run=runner.run)
+        cut.http = runner.run(stack.enter_async_context(over(cut.speak)))
         try:
-            yield runner.run, there
+            yield cut
         finally:
             runner.run(stack.aclose())
 
 
-WHOLE: dict[tuple[int, str], bytes] = {}
-
-
-@settings(max_examples=30)
+@settings(max_examples=60)
 @given(
     rate=st.sampled_from(RATES),
-    size=st.one_of(st.integers(1, 64), st.integers(65, 65536), st.sampled_from((1, 2, 3, 65536))),
-    text=st.sampled_from(("A", "Oh")),
+    size=st.one_of(st.integers(1, 64), st.integers(65, 65536), st.sampled_from((1, 2, 3, 65535, 65536))),
+    chunks=st.integers(1, 4),
+    seed=st.integers(0, 9),
 )
-def test_whatever_pieces_speak_sends_the_samples_are_the_same(
-    kept: tuple[Run, House], rate: int, size: int, text: str
+def test_whatever_chunks_speak_sends_the_samples_are_the_same(
+    cut: Cut, rate: int, size: int, chunks: int, seed: int
 ) -> None:
-    run, there = kept
-    if (rate, text) not in WHOLE:
-        WHOLE[rate, text] = run(there.say(text, rate)).content
-    there.pyai.speak.append(SplitSamples(size))
-    assert run(there.say(text, rate)).content == WHOLE[rate, text]
+    assert cut.run
+    assert cut.http
+    samples = 150 + size * chunks // 2
+    cut.size, cut.pcm = size, random.Random(seed).randbytes(2 * samples)
+    answer = cut.run(cut.http.post("/voice", json=speech(rate=rate)))
+    source = SOURCES.get(rate, rate)
+    assert answer.content == (cut.pcm if source == rate else resample(cut.pcm, source, rate))
 
 
 async def test_the_first_twenty_milliseconds_leave_before_the_rest_is_there() -> None:
@@ -105,6 +137,56 @@ async def test_the_first_twenty_milliseconds_leave_before_the_rest_is_there() ->
             assert len(first) % 2 == 0
             assert 960 <= len(first) <= 2 * 960
             assert spoken(TEXT).startswith(first)
+
+
+async def test_audio_that_comes_in_real_time_is_passed_on_piece_by_piece() -> None:
+    piece, arrived = bytes(range(240)) * 4, asyncio.Semaphore(0)
+
+    async def live(peer: Peer) -> None:
+        await peer.head()
+        for _ in range(12):
+            await asyncio.sleep(0.02)  # as long as the piece lasts
+            await peer.chunk(piece)
+            await arrived.acquire()  # a piece that was held back would never come
+        await peer.end()
+
+    async with over(live) as http, asyncio.timeout(20):
+        async with http.stream("POST", "/voice", json=speech()) as response:
+            heard = bytearray()
+            async for part in response.aiter_raw():
+                heard += part
+                arrived.release()
+    assert bytes(heard) == 12 * piece
+
+
+async def test_audio_that_is_far_ahead_goes_in_larger_pieces(log: Lines) -> None:
+    async def at_once(peer: Peer) -> None:
+        await peer.head()
+        for _ in range(500):  # ten seconds
+            await peer.chunk(bytes(960))
+        await peer.end()
+
+    async with over(at_once) as http:
+        sizes = await chunk_sizes(http)
+    assert sum(sizes) == 500 * 960
+    assert sizes[0] == 960
+    assert max(sizes) <= 24960  # half a second, and what came with its end
+    assert len(sizes) < 250
+
+
+async def chunk_sizes(http: httpx.AsyncClient) -> list[int]:
+    """Ask on a bare socket; return how large the chunks of the answer are."""
+    body = json.dumps(speech()).encode()
+    head = f"POST /voice HTTP/1.1\r\nHost: vapi\r\nX-Vapi-Secret: {SECRET}\r\nContent-Length: {len(body)}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", http.base_url.port)
+    writer.write(head.encode() + body)
+    await reader.readuntil(b"\r\n\r\n")
+    sizes: list[int] = []
+    while size := int(await reader.readline(), 16):
+        await reader.readexactly(size + 2)
+        sizes.append(size)
+    writer.close()
+    return sizes
 
 
 VOICES: list[tuple[dict[str, Any], str, str]] = [
@@ -241,5 +323,5 @@ async def test_fifty_calls_at_once_get_every_sample_once() -> None:
         assert not any(each.open for each in there.pyai.requests)
 
 
-def speech(text: str = TEXT) -> dict[str, Any]:
-    return {"message": {"type": "voice-request", "text": text, "sampleRate": 24000}}
+def speech(text: str = TEXT, rate: int = 24000) -> dict[str, Any]:
+    return {"message": {"type": "voice-request", "text": text, "sampleRate": rate}}
