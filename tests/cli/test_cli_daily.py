@@ -85,6 +85,10 @@ async def test_a_recording_becomes_a_job_that_is_waited_for_listed_and_shown(she
     await shell.run("jobs", "create", call, "--wait", "-o", subtitles)
     assert "w1 w2." in subtitles.read_text("utf-8")
     assert "-->" in subtitles.read_text("utf-8")
+    assert "--wait" in (await shell.run("jobs", "create", call, "-o", subtitles, status=2)).stderr
+    none = tmp_path / "none" / "call.txt"
+    assert "No such file" in (await shell.run("jobs", "create", call, "--wait", "-o", none, status=1)).stderr
+    assert len((await shell.run("jobs", "list", "--json")).json) == 1
     job = (await shell.run("jobs", "create", call)).stdout.strip()
     assert (await shell.run("jobs", "wait", job)).stdout == "w1 w2.\n"
     assert json.loads((await shell.run("jobs", "wait", job, "--format", "json")).stdout)["text"] == "w1 w2."

@@ -126,9 +126,32 @@ async def test_a_server_that_is_not_pyai() -> None:
     assert found["Omni"]["status"] == "skip"
 
 
+async def test_a_web_server_that_knows_nothing_of_pyai() -> None:
+    async with scripted(answering(404, b"<html>Not Found</html>", "text/html")) as server:
+        found = await examined(Shell(server.endpoint().base_url, KEY), status=1)
+    assert found["service"]["status"] == "fail"
+    assert "not a PyAI server" in found["service"]["remedy"]
+    assert found["account"]["status"] == "skip"
+
+
+async def test_a_port_without_tls() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await examined(Shell(f"https://127.0.0.1:{port}", KEY), status=1)
+    assert statuses(found, "connection", "TLS", "account") == ["pass", "fail", "skip"]
+    assert "speaks no TLS" in found["TLS"]["said"]
+    assert "http and not https" in found["TLS"]["remedy"]
+
+
 async def test_nobody_there(unused_tcp_port: int) -> None:
     found = await examined(Shell(f"http://127.0.0.1:{unused_tcp_port}", KEY), status=1)
     assert statuses(found, "DNS", "connection", "account") == ["pass", "fail", "skip"]
+    assert found["connection"]["said"] == "Connection refused"
+    assert "pyai-voice serve" in found["connection"]["remedy"]
 
 
 async def test_a_name_that_nobody_has() -> None:

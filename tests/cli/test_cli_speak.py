@@ -93,13 +93,24 @@ async def test_nothing_that_plays(shell: Shell, tmp_path: Path) -> None:
 async def test_wrong_usage(shell: Shell, tmp_path: Path) -> None:
     assert ".flac" in (await shell.run("speak", "hello", "-o", tmp_path / "speech.xyz", status=2)).stderr
     assert "nothing to say" in (await shell.run("speak", " ", "-o", tmp_path / "a.wav", status=1)).stderr
-    said = (await shell.run("speak", "hello", "-o", tmp_path / "none" / "a.wav", status=1)).stderr
-    assert "No such file" in said
+    assert (
+        "no text" in (await shell.program("speak", "-", "-o", tmp_path / "a.wav", given=b"\xff\xd8", status=2)).stderr
+    )
     assert (
         "unknown_voice"
         in (await shell.run("speak", "hello", "--voice", "nobody", "-o", tmp_path / "a.wav", status=1)).stderr
     )
     assert os.listdir(tmp_path) == []
+
+
+async def test_nothing_is_spoken_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.wav"
+    folder.mkdir()
+    async with FaultyServer() as server:
+        shell = Shell(server.base_url, server.api_key)
+        for file, said in ((tmp_path / "none" / "a.wav", "No such file"), (folder, "it is a folder")):
+            assert said in (await shell.run("speak", "hello", "-o", file, status=1)).stderr
+        assert server.requests == []
 
 
 async def test_a_busy_service_is_asked_again_and_a_silent_one_given_up(tmp_path: Path) -> None:

@@ -66,6 +66,44 @@ async def test_several_files_of_which_one_is_none(shell: Shell, call: Path, tmp_
     assert [each["text"] for each in both] == ["w1 w2 w3.", "w1."]
 
 
+async def test_what_is_done_is_kept_when_the_service_gives_up(call: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(recording(0.2))
+    folder = tmp_path / "texts"
+    broke = answering(402, {"error": {"message": "No credit"}})
+    for written in ((), ("-o", folder)):
+        async with scripted(answering(200, {"text": "Hello."}), broke) as server:
+            shell = Shell(server.endpoint().base_url, "pyai_test_canary-1")
+            done = await shell.run("transcribe", call, other, *written, status=1)
+        assert "No credit" in done.stderr
+        assert done.stdout == ("" if written else f"== {call}\nHello.\n")
+    assert [each.name for each in folder.iterdir()] == ["call.wav.txt"]
+
+
+async def test_nothing_is_sent_for_what_cannot_be_written(call: Path, tmp_path: Path) -> None:
+    same = tmp_path / "more" / call.name
+    same.parent.mkdir()
+    same.write_bytes(recording(0.6))
+    async with scripted(answering(200, {"text": "Hello."})) as server:
+        shell = Shell(server.endpoint().base_url, "pyai_test_canary-1")
+        for arguments, said in [
+            ((call, "-o", tmp_path / "none" / "a.txt"), "No such file"),
+            ((call, "-o", same.parent), "it is a folder"),
+            ((call, tmp_path / "other.wav", "-o", call), "Cannot make the folder"),
+            ((call, same, "-o", tmp_path / "texts"), "would both become"),
+            ((call, "--live", "-o", tmp_path / "none" / "a.txt"), "No such file"),
+        ]:
+            assert said in (await shell.run("transcribe", *arguments, status=1)).stderr
+    assert server.requests == []
+
+
+async def test_a_device_takes_what_is_said(shell: Shell, call: Path, tmp_path: Path) -> None:
+    done = await shell.program("transcribe", call, "-o", "/dev/stdout", "--format", "txt")
+    assert done.stdout == "w1 w2 w3.\n"
+    full = await shell.program("transcribe", call, "-o", "/dev/full", "--format", "txt", status=1)
+    assert "No space left on device" in full.stderr
+
+
 async def test_a_service_without_segments_gives_one(call: Path) -> None:
     async with scripted(answering(200, {"text": "Hello."})) as server:
         shell = Shell(server.endpoint().base_url, "pyai_test_canary-1")

@@ -17,6 +17,12 @@ def test_a_second_server_is_refused_and_told_what_to_do(tmp_path: Path) -> None:
         assert "--data" in refused.value.hint
 
 
+def test_a_folder_whose_lock_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "serve.lock").mkdir()
+    with pytest.raises(ConfigurationError, match="serve.lock: Is a directory"), claimed(tmp_path):
+        pytest.fail("it was given")
+
+
 def test_a_folder_is_free_again_after_its_server(tmp_path: Path) -> None:
     for _ in range(2):
         with claimed(tmp_path):

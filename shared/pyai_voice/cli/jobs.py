@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .output import format_of, write
+from .output import check_writable, format_of, write
 from .running import run
 from .service import BaseUrl, Json, Limit, first, service
 
@@ -48,6 +48,8 @@ def create(
 
     pyai-voice jobs create https://example.com/call.wav
     """
+    if output and not wait:
+        raise typer.BadParameter("-o goes with --wait; or take the result later: pyai-voice jobs wait JOB -o FILE")
     wanted = format_of(output, output_format)
     formats = (wanted,) if wanted in ("srt", "vtt") else ()
     fields = {"diarize": diarize or None, "channel": channel or None, "model": model, "output_formats": formats or None}
@@ -105,6 +107,7 @@ async def _create(
 ) -> None:
     from ..rest.jobs import JobSettings
 
+    check_writable(output)
     async with service(base_url) as client:
         job = await _made(client, recording, JobSettings(**said))
         if wanted is None:
@@ -138,6 +141,7 @@ async def _show(job: str, base_url: str | None, as_json: bool) -> None:
 
 
 async def _wait(job: str, wanted: str, output: Path | None, timeout: float, base_url: str | None) -> None:
+    check_writable(output)
     async with service(base_url) as client:
         await _finish(client, job, wanted, output, timeout)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from errno import EISDIR
 from pathlib import Path
 
 import typer
 
 from ..errors import ConfigurationError
 
-__all__ = ["TEXTS", "format_of", "write", "write_bytes"]
+__all__ = ["TEXTS", "check_writable", "format_of", "write", "write_bytes"]
 
 TEXTS = ("txt", "json", "srt", "vtt")
 """What words are written as."""
@@ -37,17 +38,49 @@ def write(text: str, output: Path | None) -> None:
         write_bytes(text.encode(), output)
 
 
+def check_writable(output: Path | None) -> None:
+    """Find out whether a file can be written before anything is done for it. Raises ConfigurationError."""
+    if output is None or _is_special(output):
+        return
+    unfinished = _unfinished(output)
+    try:
+        if output.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a folder")
+        unfinished.touch()
+        unfinished.unlink()
+        return
+    except OSError as error:
+        reason = _reason(error)
+    raise _unwritable(output, reason)
+
+
 def write_bytes(content: bytes, output: Path) -> None:
     """Write a file whole or not at all. Raises ConfigurationError where that cannot be done."""
-    special = output.exists() and not output.is_file()  # a pipe or a device
-    unfinished = output if special else output.with_name(f".{output.name}.{os.getpid()}")
+    special = _is_special(output)
+    unfinished = output if special else _unfinished(output)
     try:
         unfinished.write_bytes(content)
         unfinished.replace(output)
+        return
     except OSError as error:
         if not special:
             unfinished.unlink(missing_ok=True)
-        reason = error.strerror or type(error).__name__
-    else:
-        return
-    raise ConfigurationError(f"Cannot write {output}: {reason}", code="invalid_option", hint="Choose another with -o")
+        reason = _reason(error)
+    raise _unwritable(output, reason)
+
+
+def _is_special(output: Path) -> bool:
+    """Tell a pipe or a device."""
+    return output.exists() and not output.is_file() and not output.is_dir()
+
+
+def _unfinished(output: Path) -> Path:
+    return output.with_name(f".{output.name}.{os.getpid()}")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _unwritable(output: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"Cannot write {output}: {reason}", code="invalid_option", hint="Choose another with -o")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigurationError
-from .output import format_of, write_bytes
+from .output import check_writable, format_of, write_bytes
 from .running import run
 from .service import BaseUrl, service
 
@@ -50,13 +50,21 @@ def speak(
         cat letter.txt | pyai-voice speak - -o letter.wav
     """
     wanted = format_of(output, None, _FORMATS)
-    words = (sys.stdin.read() if text == "-" else text).strip()
+    words = (_stdin() if text == "-" else text).strip()
     said: dict[str, Any] = {"voice": voice, "speed": speed, "sample_rate": rate, "model": model}
     run(
         _speak(
             words, {name: value for name, value in said.items() if value is not None}, wanted, output, base_url, quiet
         )
     )
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    raise typer.BadParameter("stdin is no text in UTF-8")
 
 
 async def _speak(
@@ -68,6 +76,7 @@ async def _speak(
 
     if not text:
         raise ConfigurationError("There is nothing to say", code="invalid_option", hint="Give a text, or - for stdin")
+    check_writable(output)
     player = None if output else find_player()
     fields: dict[str, Any] = {**said, "response_format": "pcm" if wanted == "wav" else wanted}
     options = SpeakOptions(**fields)

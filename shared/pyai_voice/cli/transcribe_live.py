@@ -20,10 +20,10 @@ from ..hear import HearStream
 from ..options import HearOptions, TurnPolicy
 from ..rest.audio import Segment
 from .microphone import find_microphone
+from .results import results
 from .running import plain
 from .service import service
 from .sources import RATE, file_source, stdin_source
-from .transcribe_files import each_written, failures_told
 from .written import Spoken
 
 __all__ = ["transcribe_live"]
@@ -45,17 +45,13 @@ async def transcribe_live(
 ) -> None:
     """Transcribe files, stdin (``-``) or, where nothing is named, the microphone. Raises PyAIError and typer.Exit."""
     shown = _Shown(quiet, echo=wanted == "txt" and output is None and len(names) < 2)
-    done: list[Spoken] = []
-    failed: list[tuple[str, str]] = []
-    async with service(base_url) as client:
-        for name in names or [""]:
-            try:
-                done.append(await _one(client, name, said, rate, shown))
-            except AudioError as error:
-                failed.append((name, str(error)))
-    if not shown.echo:
-        each_written(done, wanted, output, several=len(names) > 1)
-    failures_told(failed)
+    with results(names, wanted, output, echoed=shown.echo) as found:
+        async with service(base_url) as client:
+            for name in names or [""]:
+                try:
+                    found.done.append(await _one(client, name, said, rate, shown))
+                except AudioError as error:
+                    found.failed.append((name, str(error)))
 
 
 async def _one(client: Client, name: str, said: dict[str, Any], rate: int | None, shown: _Shown) -> Spoken:

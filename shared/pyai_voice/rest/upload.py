@@ -25,7 +25,7 @@ _CONTAINERS = (
     (re.compile(rb"\x1aE\xdf\xa3"), "webm", "audio/webm"),
     (re.compile(rb"ID3|\xff[\xe2-\xff]"), "mp3", "audio/mpeg"),
 )
-_REMEDY = "Expected wav, mp3, m4a, flac or ogg; for headerless pcm give rate="
+_REMEDY = "Expected wav, mp3, m4a, flac or ogg; headerless pcm needs its rate"
 
 
 def upload(audio: Recording, rate: int | None = None) -> tuple[str, bytes, str]:

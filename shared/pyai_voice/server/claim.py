@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import ConfigurationError
 
@@ -24,7 +25,7 @@ def claimed(folder: Path | None) -> Generator[None]:
     if folder is None:
         yield
         return
-    with (folder / "serve.lock").open("w", encoding="utf-8") as file:
+    with _opened(folder / "serve.lock") as file:
         if not _lock(file.fileno()):
             raise ConfigurationError(
                 f"Another pyai-voice serve uses {folder}",
@@ -32,6 +33,16 @@ def claimed(folder: Path | None) -> Generator[None]:
                 hint="Stop it, or choose another folder with --data",
             )
         yield
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    raise ConfigurationError(
+        f"Cannot use {path}: {reason}", code="invalid_option", hint="Choose another folder with --data"
+    )
 
 
 def _lock(file: int) -> bool:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import os
 import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from urllib.parse import urlsplit
 
+from ...errors import RequestError
+from ...exchange import NOT_PYAI
 from ...http import tls_context
 from ...network import environment_proxy
-from .finding import Bench, Finding, Status
+from .finding import Bench, Finding, Status, found_wrong
 
 __all__ = ["look"]
 
@@ -25,6 +30,7 @@ _WARN_DAYS = 14
 _CONNECT = 5.0
 """Seconds for one step."""
 _REACH = "Check the network, PYAI_BASE_URL, and whether a firewall or a proxy is in between"
+_START = "Start it with pyai-voice serve, and paste the line that it prints into this shell"
 _CLOCK = "Set the clock of this machine (NTP)"
 
 
@@ -48,7 +54,7 @@ async def _reached(bench: Bench, host: str, port: int, scheme: str) -> bool:
     if scheme == "https":
         steps["TLS"] = partial(_connect, host, port, await asyncio.to_thread(tls_context))
     for check, step in steps.items():
-        finding = await _timed(check, step)
+        finding = await _timed(check, step, _START if bench.endpoint.is_loopback() else _REACH)
         bench.tell(finding)
         if finding.status is Status.FAIL:
             return False
@@ -57,22 +63,33 @@ async def _reached(bench: Bench, host: str, port: int, scheme: str) -> bool:
     return True
 
 
-async def _timed(check: str, step: _Step) -> Finding:
+async def _timed(check: str, step: _Step, remedy: str) -> Finding:
     began = time.perf_counter()
     try:
         async with asyncio.timeout(_CONNECT):
             said, days = await step()
     except TimeoutError:
-        return Finding(check, Status.FAIL, f"nothing within {_CONNECT:g} s", _REACH)
+        return Finding(check, Status.FAIL, f"nothing within {_CONNECT:g} s", remedy)
     except ssl.SSLCertVerificationError as error:
         hint = "Check PYAI_BASE_URL; for a private certificate authority set SSL_CERT_FILE"
         return Finding(check, Status.FAIL, f"the certificate is not trusted ({error.verify_message})", hint)
+    except ssl.SSLError as error:
+        hint = "Check PYAI_BASE_URL: the port, and whether it is http and not https"
+        return Finding(check, Status.FAIL, f"what answers there speaks no TLS ({error.reason or error})", hint)
     except (OSError, UnicodeError) as error:
-        return Finding(check, Status.FAIL, getattr(error, "strerror", None) or str(error), _REACH)
+        return Finding(check, Status.FAIL, _reason(error), remedy)
     took = time.perf_counter() - began
     if days is not None and days <= _WARN_DAYS:
         return Finding(check, Status.WARN, said, "Ask PyAI, or whoever runs the server, to renew it", took)
     return Finding(check, Status.PASS, said, "", took)
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    """Return it in the system's words; asyncio's have the address once more, and not why."""
+    number: int = getattr(error, "errno", None) or 0
+    if number in errno.errorcode and not isinstance(error, socket.gaierror):
+        return os.strerror(number)
+    return getattr(error, "strerror", None) or str(error)
 
 
 async def _resolve(host: str, port: int) -> tuple[str, int | None]:
@@ -105,7 +122,11 @@ def _days_left(shield: ssl.SSLObject) -> int:
 async def _clock(bench: Bench) -> None:
     """Ask the service for something that any key gets, and compare its clock with ours."""
     began, sent = time.perf_counter(), time.time()
-    reply = await bench.http.open("GET", "/models")
+    try:
+        reply = await bench.http.open("GET", "/models")
+    except RequestError as error:
+        bench.tell(replace(found_wrong("service", error), remedy=NOT_PYAI))
+        return
     answered = time.time()
     (await reply.answer(10.0)).json()
     took = time.perf_counter() - began
