@@ -6,7 +6,8 @@ Run it as a worker, with ``pip install livekit-plugins-pyai livekit-plugins-open
     export LIVEKIT_URL=...  LIVEKIT_API_KEY=...  LIVEKIT_API_SECRET=...
     python examples/livekit_agent.py dev            # then join a room, for instance on agents-playground.livekit.io
 
-Without keys, export instead the lines that ``pyai-voice serve`` and ``python -m demo.brain`` print.
+Without keys, in a clone after ``make setup``, export instead the lines that ``.venv/bin/pyai-voice serve`` and
+``.venv/bin/python -m demo.brain`` print.
 """
 
 import os

@@ -98,7 +98,9 @@ async def test_a_voice_that_the_service_does_not_have_is_one_error():
     async with conversation(other_voice, voice="nobody") as (running, service, _):
         async with asyncio.timeout(15):
             closed = await running.closed
-        assert "voice nobody (onyx is used)" in str(closed.error.error) and len(service.dials) == 1
+        refused = closed.error.error
+        assert "voice nobody (onyx is used)" in str(refused) and len(service.dials) == 1
+        assert refused.body["code"] == "configure_mismatch" and "on_mismatch" in refused.body["hint"]
     async with conversation(other_voice, voice="nobody", on_mismatch="report") as (running, service, _):
         errors: list[Any] = []
         running.session.on("error", errors.append)

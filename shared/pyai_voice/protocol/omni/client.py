@@ -274,7 +274,8 @@ class OmniClient:
         complaints = dropped(asked, fields)
         if not complaints:
             return events
-        error = RequestError(f"The service dropped: {', '.join(complaints)}", code="configure_mismatch")
+        hint = 'Ask for what it offers; on_mismatch="report" goes on with what it has'
+        error = RequestError(f"The service dropped: {', '.join(complaints)}", code="configure_mismatch", hint=hint)
         return [*events, *self._mismatch(error, fatal=first and self.options.on_mismatch == "fail")]
 
     def _check_confirmation(self, now: float) -> list[OmniEvent]:
