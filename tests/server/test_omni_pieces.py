@@ -130,21 +130,55 @@ def test_playback_counts_what_has_not_been_played() -> None:
 # Deltas
 
 
+def told(deltas: Deltas, *readings: str, step: float = 0.25, begin: float = 0.0) -> list[str]:
+    return [deltas.partial(reading, begin + number * step) for number, reading in enumerate(readings)]
+
+
 def test_words_are_told_once_and_never_taken_back() -> None:
     deltas = Deltas()
-    partials = [deltas.partial(text) for text in ("A want", "I want a", "I want a", "I want a large")]
-    assert [*partials, deltas.final("I want a large tea.")] == ["", "I", "", " want", " a large tea."]
+    readings = ("A want", "I want a", "I want a", "I want, a large", "I want a large tea", "I want a large tea")
+    assert told(deltas, *readings) == ["", "", "", "I want,", "", " a"]
+    assert deltas.final("I want a large tea.") == " large tea."
+    assert told(deltas, "Please now", begin=5.0) == [""]
     assert deltas.final("Please.") == " Please."  # the same turn goes on
     deltas.turn()
     assert deltas.final("Yes.") == "Yes."
     assert deltas.final("") == ""
 
 
-@given(st.lists(st.text("abc ", max_size=30), max_size=8), st.text("abc ", max_size=60))
-def test_as_many_words_are_told_as_the_longest_text_has(partials: list[str], final: str) -> None:
+def test_a_word_waits_for_the_readings_of_a_span_of_sound_however_many_there_are() -> None:
+    assert told(Deltas(), "One two", "One two", step=0.5) == ["", "One"]
+    assert told(Deltas(), "One two", "One two", "One two", "One two", step=0.16) == ["", "", "", "One"]
+    assert told(Deltas(), "One two", "A two", *["One two"] * 3, step=0.3) == ["", "", "", "", "One"]
+    assert told(Deltas(), *["One"] * 9) == [""] * 9  # may be half a word
+
+
+@pytest.mark.parametrize(
+    ("said", "final", "rest"),
+    [
+        ("I would like to go now", "I'd like to go now, please.", " now, please."),  # a word fewer
+        ("A latte with milk and", "I'd have a latte with milk, please.", " please."),  # two more
+        ("Four two now", "Forty two. Now!", " Now!"),
+        ("Not any of it", "Something else.", ""),
+    ],
+)
+def test_the_final_text_goes_on_where_what_was_told_fits_best(said: str, final: str, rest: str) -> None:
     deltas = Deltas()
-    told = "".join([*map(deltas.partial, partials), deltas.final(final)])
-    assert len(told.split()) == max(len(final.split()), *(len(text.split()) - 2 for text in partials), 0)
+    assert told(deltas, said, said, step=1.0) == ["", said.rpartition(" ")[0]]
+    assert deltas.final(final) == rest
+
+
+WORDS = st.lists(st.sampled_from("a b c".split()), max_size=8).map(" ".join)
+
+
+@given(st.lists(WORDS, max_size=8), WORDS)
+def test_what_is_told_ends_with_the_end_of_the_final_text(readings: list[str], final: str) -> None:
+    deltas = Deltas()
+    before = "".join(told(deltas, *readings))
+    rest = deltas.final(final)
+    assert final.endswith(rest.strip()) and "  " not in before + rest
+    if final.split()[: len(before.split())] == before.split():
+        assert before + rest == final
 
 
 # History

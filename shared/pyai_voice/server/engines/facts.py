@@ -41,6 +41,8 @@ class Partial:
     """The prefix of ``text`` that later partials of this utterance repeat; may be empty."""
     t_ms: int
     """Up to which position of the audio, in milliseconds."""
+    reading: str
+    """What was read this time: ``text`` without its memory, in which the words of ``stable`` may differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,7 @@ class Listener:
 
     def _tell_partial(self, text: str, position: int) -> None:
         if text and self._options.interim_results:
-            self._outbox.offer(Partial(*self._prefix.update(text), self._ms(position)))
+            self._outbox.offer(Partial(*self._prefix.update(text), self._ms(position), text))
             self._told = True
 
     def _accepted(self, recognition: Recognition) -> str:

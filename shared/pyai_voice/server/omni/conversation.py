@@ -36,7 +36,7 @@ from .floor import Floor
 from .habits import Habits
 from .mind import Mind, PassageSource
 from .pulse import Pulse
-from .speech import Speech, Voice
+from .speech import Speech, Voice, recite
 from .tasks import Tasks
 from .toolbox import Toolbox, ToolPoster
 from .turn import Turn
@@ -220,8 +220,9 @@ class Conversation:
             case NoVoice(at):
                 self._voice_ended(at)
                 self._floor.resume()
-            case Said(text, stable):
-                self._facts.put(CallerWords(self._name, text, stable))
+            case Said(text, stable, reading, at):
+                text, stable, reading = map(self._so_far, (text, stable, reading))
+                self._facts.put(CallerWords(self._name, text, stable, reading, at))
             case Guess(text):
                 self._guessed(text)
             case Finished():
@@ -230,6 +231,9 @@ class Conversation:
     @property
     def _name(self) -> str:
         return f"utt_{self._utterance}"
+
+    def _so_far(self, text: str) -> str:
+        return f"{self._unsaid} {text}".strip()
 
     def _voice_began(self, at: float) -> None:
         self._caller_open = True
@@ -249,7 +253,7 @@ class Conversation:
         if text is None or not answering or (self._floor.held and self._is_sign(text)):
             return
         turn = Turn("caller")
-        said = f"{self._unsaid} {text}".strip()
+        said = self._so_far(text)
         self._guess = (said, self._speech(self._mind.think(turn, said), turn))
 
     def _forget_guess(self) -> None:
@@ -260,7 +264,7 @@ class Conversation:
     def _finished(self, heard: Finished) -> None:
         committed = heard.reason == "client_commit"
         wanted = self._commits.popleft() if committed and self._commits else True
-        text = f"{self._unsaid} {heard.text}".strip()
+        text = self._so_far(heard.text)
         if heard.reason == "max_utterance":
             self._unsaid = text
             return
@@ -310,7 +314,7 @@ class Conversation:
         self._floor.start(speech)
 
     def _say(self, text: str, turn: Turn) -> None:
-        self._start(_recite(text, turn), turn)
+        self._start(recite(text, turn), turn)
 
     def _start(self, thoughts: AsyncGenerator[str | Fact], turn: Turn) -> None:
         self._floor.start(self._speech(thoughts, turn))
@@ -383,11 +387,6 @@ class Conversation:
         said = error.message if isinstance(error, PyAIError) else "The conversation failed; see the server's log"
         self._facts.put(Trouble(getattr(error, "code", "internal_error"), said))
         self._facts.put(Ended("engine_failed"))
-
-
-async def _recite(text: str, turn: Turn) -> AsyncGenerator[str | Fact]:
-    turn.entry.text = text
-    yield text
 
 
 def _vocabulary(agent: OmniOptions) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ class Said:
 
     text: str
     stable: str
+    reading: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ class Ears:
         self._open = self._worded = True
         words = Transcript(fact.text, str(self._number), stable=fact.stable, end=fact.t_ms / 1000)
         told = self._predictor.take(words)
-        return [*heard, *self._guess(told), Said(fact.text, fact.stable)]
+        return [*heard, *self._guess(told), Said(fact.text, fact.stable, fact.reading, words.end)]
 
     def _close(self) -> None:
         self._open = self._worded = False

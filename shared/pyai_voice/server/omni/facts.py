@@ -65,6 +65,10 @@ class CallerWords:
     text: str
     stable: str
     """The prefix of ``text`` that stays as it is, mostly; may be empty."""
+    reading: str
+    """What was read this time, without memory of earlier readings."""
+    at: float
+    """Position of the caller's audio up to which was read."""
 
 
 @dataclass(frozen=True, slots=True)

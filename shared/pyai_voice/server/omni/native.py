@@ -211,8 +211,8 @@ class OmniSession:
                 machine.audio(pcm)
             case AgentWords(text=text):
                 machine.agent_said(text.strip())
-            case CallerWords(stable=stable):
-                machine.caller_said(self._deltas.partial(stable))
+            case CallerWords(reading=reading, at=at):
+                machine.caller_said(self._deltas.partial(reading, at))
             case CallerSaid(text=text):
                 machine.caller_said(self._deltas.final(text), final=True)
             case TurnBegan(waited=waited):

@@ -18,7 +18,7 @@ from .spoken import Piece, Sound, Words
 from .stage import Stage
 from .turn import Turn
 
-__all__ = ["Speech", "Voice"]
+__all__ = ["Speech", "Voice", "recite"]
 
 _SLICE = 0.1
 """Seconds of sound that are handed out at once."""
@@ -64,6 +64,12 @@ class Voice:
         if not self.silent:
             async for chunk in self.synthesizer.stream(text.strip(), self.voice_id, self.speed):
                 yield chunk
+
+
+async def recite(text: str, turn: Turn) -> AsyncGenerator[str | Fact]:
+    """Yield a fixed text in the place of thoughts."""
+    turn.entry.text = text
+    yield text
 
 
 def _sound(buffer: bytearray, size: int, audio_format: AudioFormat) -> Sound:
