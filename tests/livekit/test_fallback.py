@@ -35,6 +35,35 @@ async def test_hearing_goes_on_with_the_next():
         assert texts(events) == ["Hello."]
 
 
+async def test_hearing_goes_on_with_the_next_when_the_adapters_patience_is_over():
+    """The core would ride through 30 s; in an adapter the time of its attempts counts."""
+    cut = asyncio.Event()
+
+    async def dies(peer: Peer) -> None:
+        await peer.hear_audio(SECOND // 10)
+        cut.set()
+        peer.abort()
+
+    async def hears(peer: Peer) -> None:
+        await peer.hear_audio(SECOND // 10)
+        await peer.final("Still here.", "endpoint")
+        await stay(peer)
+
+    away: list[tuple[int, dict[str, str], bytes]] = [(503, {}, b"")] * 1000
+    async with scripted(dies) as dying, scripted(hears) as open_:
+        async with hear(dying) as first, hear(open_) as second:
+            adapter = livekit_stt.FallbackAdapter([first, second], attempt_timeout=0.3, max_retry_per_stt=0)
+            async with adapter.stream() as stream:
+                talking = asyncio.create_task(talk(stream))
+                async with asyncio.timeout(20):
+                    await cut.wait()
+                dying.refusals.extend(away)
+                events = await until(stream, is_end)
+                talking.cancel()
+            await adapter.aclose()
+        assert texts(events) == ["Still here."]
+
+
 async def talk(stream: livekit_stt.RecognizeStream) -> None:
     while True:
         push(stream, 0.1)
