@@ -26,6 +26,8 @@ from pyai_voice.server.local import is_local
 __all__ = ["Access", "OwnKey", "PassThrough"]
 
 _NO_KEY = "there-is-no-key-yet"
+_RETRY_WINDOW = 1.0
+"""Seconds; OpenAI's clients try again themselves."""
 
 
 class Access(Protocol):
@@ -127,7 +129,7 @@ class PassThrough:
     def _line(self, key: str) -> _Line:
         name = digest(key)
         if name not in self._lines:
-            self._lines[name] = _Line(Client(self._endpoint(key)))
+            self._lines[name] = _Line(Client(self._endpoint(key), retry_window=_RETRY_WINDOW))
         self._lines.move_to_end(name)
         return self._lines[name]
 

@@ -77,7 +77,9 @@ async def _serve(
             access: Access = await held.enter_async_context(aclosing(PassThrough(provider)))
             listening = bind(host, port)
         else:
-            client = await held.enter_async_context(Client(Endpoint.from_env(provider=provider)))
+            client = await held.enter_async_context(
+                Client(Endpoint.from_env(provider=provider), retry_window=options.retry_window)
+            )
             access = _own_key(client, insecure=insecure)
             listening = bind(host, port)
             _check_address(access, listening)

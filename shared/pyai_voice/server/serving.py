@@ -41,6 +41,7 @@ _GRACE = 1
 _KEEP_ALIVE = 75
 """Seconds that an idle connection stays open; longer than clients keep theirs, so that they close first."""
 _LOGGERS = ("uvicorn.error", "pyai_voice.server")
+_NO_NEWS = ("without completing handshake", "returned without completing response")
 
 
 class _Server(uvicorn.Server):
@@ -184,8 +185,12 @@ def on_signal() -> asyncio.Event:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Tell uvicorn's complaints from its slip: a refused upgrade is answered, yet it logs that nothing was sent."""
-    return "without completing handshake" not in record.getMessage()
+    """Tell uvicorn's complaints from what is none.
+
+    A refused upgrade is answered, yet it logs that nothing was sent; an answer that breaks off is cut on purpose, and
+    the application has logged why.
+    """
+    return not any(known in record.getMessage() for known in _NO_NEWS)
 
 
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:

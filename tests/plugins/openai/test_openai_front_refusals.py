@@ -309,6 +309,13 @@ async def test_a_service_that_is_not_there_is_502_and_one_that_says_nothing_504(
     assert [line[:10] for line in log.lines] == ["speech 504", "speech 502", "transcript"]
 
 
+async def test_models_of_a_service_that_is_not_there_are_soon_given_up() -> None:
+    async with house(passes=True) as there:
+        await there.pyai.stop()
+        async with asyncio.timeout(7):  # the client behind it would try for ten seconds
+            assert (await there.http.get("models")).status_code == 502
+
+
 async def test_no_audio_is_an_empty_answer() -> None:
     async with house(speak=[EmptyBody()]) as there:
         response = await say(there)

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pyai_voice.testing import FaultyServer, spoken
+from pyai_voice.testing.faults import Abort
 from tests.plugins.vapi.vapi_house import SECRET, TEXT, voice_request
 from vapi_pyai.cli import app
 
@@ -28,7 +29,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 async def test_it_prints_its_address_serves_and_ends_on_a_signal() -> None:
-    async with FaultyServer() as pyai:
+    async with FaultyServer(speak=[Abort(after_bytes=4800)]) as pyai:
         environment = {"PYAI_API_KEY": pyai.api_key, "PYAI_BASE_URL": pyai.base_url, "VAPI_SECRET": SECRET}
         process = await asyncio.create_subprocess_exec(
             *(*COMMAND, "vapi", "serve", "--port", "0"),
@@ -41,6 +42,8 @@ async def test_it_prints_its_address_serves_and_ends_on_a_signal() -> None:
             async with asyncio.timeout(50):
                 url = (await process.stdout.readline()).decode().strip()
                 async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+                    with pytest.raises(httpx.RemoteProtocolError):
+                        await http.post("/voice", json=voice_request(), headers={"x-vapi-secret": SECRET})
                     good = await http.post("/voice", json=voice_request(), headers={"x-vapi-secret": SECRET})
                     bad = await http.post("/voice", json=voice_request(), headers={"x-vapi-secret": "wrong_canary"})
                 process.send_signal(signal.SIGTERM)
@@ -51,9 +54,10 @@ async def test_it_prints_its_address_serves_and_ends_on_a_signal() -> None:
                 await process.communicate()
     assert (good.content, bad.status_code) == (spoken(TEXT), 401)
     assert (process.returncode, out) == (0, b"")
-    good_line, bad_line = sorted(line.split(maxsplit=2)[2] for line in err.decode().splitlines())
+    good_line, bad_line, broken_line = sorted(line.split(maxsplit=2)[2] for line in err.decode().splitlines())
     assert good_line.startswith("INFO voice 200, ")
     assert bad_line == "WARNING voice 401, unauthorized: wrong secret"
+    assert broken_line.startswith("WARNING voice 599, ")
 
 
 @pytest.mark.parametrize(
