@@ -116,6 +116,25 @@ async def test_an_interruption_stops_the_loudspeaker_and_the_history_holds_what_
         assert [role for role, _ in told(running.session.history)] == ["assistant", "user", "assistant"]
 
 
+async def test_what_the_caller_said_stands_before_the_answer_that_came_with_it():
+    """LiveKit is told of the words a moment after the answer has begun; they have the place of their beginning."""
+
+    async def converse(peer: Peer) -> None:
+        await peer.configured()
+        await hears(peer, 0.2)
+        peer.machine.caller_said("What time is it?")
+        peer.machine.turn_begin()
+        peer.machine.agent_said("It is nine.")
+        peer.machine.audio(tone(0.1))
+        await peer.stay()
+
+    async with conversation(converse) as (running, _, _):
+        async with asyncio.timeout(20):
+            said, answer = await running.user(), await running.reply()
+        assert said.created_at < answer.created_at
+        assert told(running.session.history) == [("user", "What time is it?"), ("assistant", "It is nine.")]
+
+
 async def test_an_answer_that_comes_at_once_is_a_message_of_its_own_with_all_its_sound():
     async def converse(peer: Peer) -> None:
         await peer.configured()

@@ -7,6 +7,7 @@ import inspect
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.resources import files
 
 import pytest
 from livekit.agents import AgentSession, Plugin, llm
@@ -22,6 +23,11 @@ def test_both_import_paths_have_the_same_names():
         assert getattr(pyai, name) is getattr(livekit_pyai, name)
     assert pyai.PyAISTT is pyai.STT and pyai.PyAITTS is pyai.TTS
     assert pyai.__version__ == version("livekit-plugins-pyai")
+
+
+@pytest.mark.parametrize("package", ["livekit_pyai", "livekit.plugins.pyai"])
+def test_type_checkers_are_told_that_there_are_types(package: str):
+    assert files(package).joinpath("py.typed").is_file()
 
 
 def test_the_plugin_is_registered_once():
