@@ -102,6 +102,13 @@ def test_what_is_no_message_is_answered_with_an_error(garbage: str) -> None:
     assert (error["code"], error["error"]["code"]) == ("invalid_request", "invalid_request")
 
 
+def test_half_a_surrogate_pair_can_be_sent_back() -> None:
+    server = machine()
+    server.receive('{"type": "\\ud800 \\ud83d\\ude00"}')
+    (message,) = server.data_to_send()
+    assert "? \U0001f600" in message.encode().decode()
+
+
 def test_a_long_type_is_not_sent_back_whole() -> None:
     server = machine()
     server.receive(json.dumps({"type": "x" * 10_000}))

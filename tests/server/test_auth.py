@@ -201,7 +201,9 @@ async def test_the_units_of_yesterday_are_forgotten() -> None:
     await database.aclose()
 
 
-@pytest.mark.parametrize("body", [b'{"label":"' + b"x" * 65 + b'"}', b'{"label":3}', b"[]", b"{", b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b'{"label":"' + b"x" * 65 + b'"}', b'{"label":3}', b"[]", b"{", b"\xff", b'{"label":"\\u0000"}']
+)
 async def test_a_sandbox_key_needs_a_sensible_label(local: Local, body: bytes) -> None:
     response = await local.http.post("/v1/sandbox/keys", content=body)
     assert response.status_code == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sqlite3
 import sys
@@ -17,6 +18,7 @@ from pyai_voice.errors import ConfigurationError, RequestError, ServerError
 from pyai_voice.server.knowledge import Chunk, StoredDocument, Vectors
 from pyai_voice.server.knowledge.facade import Knowledge, Progress
 from pyai_voice.server.knowledge.opening import open_store
+from pyai_voice.server.knowledge.preparation import pack
 from pyai_voice.server.knowledge.reader import Reader
 from pyai_voice.server.knowledge.sqlite import SqliteStore
 
@@ -359,6 +361,19 @@ async def test_a_document_that_takes_too_long_fails_and_the_next_is_read() -> No
         await reader.read(TEXT, "text/plain", "a.txt", lambda done, total: None)
     assert refusal.value.code == "unreadable_document"
     await reader.aclose()
+
+
+async def test_the_process_that_reads_goes_quietly_when_the_server_was_killed() -> None:
+    out, into = os.pipe()
+    os.close(out)  # nobody is there to read the answer
+    command = (sys.executable, "-m", "pyai_voice.server.knowledge.child")
+    try:
+        reading = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=into, stderr=PIPE)
+    finally:
+        os.close(into)
+    async with asyncio.timeout(30):
+        _, said = await reading.communicate(pack({"media_type": "text/plain", "name": "a.txt"}, TEXT))
+    assert said == b""
 
 
 async def test_progress_is_told_document_by_document() -> None:

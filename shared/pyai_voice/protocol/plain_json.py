@@ -11,7 +11,7 @@ import re
 from math import isfinite
 from typing import Any, cast
 
-__all__ = ["is_shallow", "read_json"]
+__all__ = ["is_shallow", "mended", "read_json"]
 
 _DEEPEST = 64
 """Levels."""
@@ -26,13 +26,20 @@ def read_json(text: str | bytes, *, mend: bool = True) -> Any:
     said = text if isinstance(text, str) else text.decode()
     try:
         value = json.loads(said, parse_constant=_refuse, parse_float=_finite)
-        if mend and _SURROGATE.search(said):
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        if mend:
+            value = mended(value, said)
         if is_shallow(value):
             return value
     except RecursionError:
         pass
     raise ValueError("too many levels")
+
+
+def mended(value: Any, said: str) -> Any:
+    """Return the value of a JSON text with each half of a surrogate pair made a question mark."""
+    if not _SURROGATE.search(said):
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def is_shallow(value: object, levels: int = _DEEPEST) -> bool:

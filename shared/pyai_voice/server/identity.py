@@ -94,9 +94,10 @@ async def sandbox_keys(request: Request) -> JSONResponse:
 async def _label(request: Request) -> str:
     fields = read_object((await request.body()).decode("utf-8", "replace") or "{}")
     label = fields.get("label", "") if fields is not None else None
-    if not isinstance(label, str) or len(label) > _LONGEST_LABEL:
+    if not isinstance(label, str) or len(label) > _LONGEST_LABEL or not label.isprintable():
         raise service_error(
-            f"label: expected a JSON object with a label of at most {_LONGEST_LABEL} characters", code="invalid_request"
+            f"label: expected a JSON object with a label of at most {_LONGEST_LABEL} printable characters",
+            code="invalid_request",
         )
     return label
 

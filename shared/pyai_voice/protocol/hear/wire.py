@@ -10,6 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
+from ..plain_json import mended
+
 if TYPE_CHECKING:
     from ...options import HearOptions
 
@@ -96,11 +98,14 @@ def encode(value: object) -> str:
 
 
 def read_object(message: Message) -> dict[str, Any] | None:
-    """Return a text message as a JSON object; None for anything else (binary, broken, another shape)."""
+    """Return a text message as a JSON object; None for anything else (binary, broken, another shape).
+
+    Half a surrogate pair in a text is made a question mark: nobody could send it on, or keep it.
+    """
     if isinstance(message, bytes):
         return None
     try:
-        value = json.loads(message)
+        value = mended(json.loads(message), message)
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None

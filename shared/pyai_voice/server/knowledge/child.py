@@ -74,4 +74,7 @@ def _limit() -> None:
 
 if __name__ == "__main__":
     _limit()
-    serve(sys.stdin.buffer, sys.stdout.buffer, load_embedder())
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer, load_embedder())
+    except BrokenPipeError:
+        os._exit(1)  # whoever asked was killed; to end as usual would complain that nobody reads what is left
