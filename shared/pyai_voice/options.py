@@ -147,8 +147,8 @@ class TurnPolicy(Options):
     """Exactly one decides; what the others say is words, never the end of a turn."""
     deadline: Annotated[float, Field(gt=0, le=60)] = 3.0
     """Seconds of the caller's silence, measured here, without a word from Cue, after which its turn is ended: by asking
-    the service, and without an answer within a second here. Only where Cue is the authority; never less than
-    ``endpointing_ms`` and half a second."""
+    the service, and without an answer within a second here. Only where Cue is the authority and connected; never less
+    than ``endpointing_ms`` and half a second."""
     watchdog: Annotated[float, Field(gt=0, le=600)] = 20.0
     """Seconds without a new word after which an open turn is ended in the same way, whoever is the authority, also
     without a connection."""

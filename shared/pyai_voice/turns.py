@@ -8,8 +8,9 @@ Above: :mod:`pyai_voice.hear`, which tells what happens and what time it is, and
                               asked --no answer--> ended with the words known
 
 A turn is overdue at its *watchdog*, when no new word came for so long, whoever has the word; and, where Cue has it, at
-its *deadline*, when the caller is silent for so long and the service says nothing. Then the service is asked for the
-final transcript; without an answer, or without a connection to ask on, the turn is ended with the words known.
+its *deadline*, when the caller is silent for so long and the service, which is connected, says nothing. Then the
+service is asked for the final transcript; without an answer, or without a connection to ask on, the turn is ended with
+the words known. An outage has no deadline: the words of the whole utterance come after it.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class TurnKeeper:
             case TurnEnded():
                 self._utterance, self._asked_at = None, None
             case Connected():
-                self._connected = True
+                self._connected, self._told_at = True, now  # what was said is heard again first
             case Disconnected():
                 self._connected = False
             case ConfigAcknowledged(endpointing_ms=int(waits)):
@@ -109,5 +110,7 @@ class TurnKeeper:
             return None
         if now - self._grown_at >= self._policy.watchdog:
             return "watchdog"
+        if self._policy.authority != "cue" or not self._connected:
+            return None
         silent = quiet >= self.deadline and now - self._told_at >= self.deadline
-        return "deadline" if silent and self._policy.authority == "cue" else None
+        return "deadline" if silent else None

@@ -174,6 +174,37 @@ async def test_where_cue_has_the_word_its_silence_has_a_deadline() -> None:
 
 
 @pytest.mark.conforms("T-02")
+async def test_an_outage_that_is_longer_than_the_deadline_cuts_no_utterance_in_two() -> None:
+    again = asyncio.Event()
+    dials = 0
+
+    async def once_and_then_later(url: str, endpoint: Endpoint, options: LinkOptions) -> Link:
+        nonlocal dials
+        dials += 1
+        if dials > 1:
+            await again.wait()
+        return await websocket(url, endpoint, options)
+
+    async def half_then_gone(peer: Peer) -> None:
+        await say_half(peer)
+        peer.abort()
+
+    async def hear_all(peer: Peer) -> None:
+        await peer.hear_audio(2 * SECOND)
+        await peer.final("half and whole", reason="endpoint")
+        await stay(peer)
+
+    async with scripted(half_then_gone, hear_all) as server:
+        async with HearStream(server.endpoint, CUE, connect=once_and_then_later) as stream:
+            stream.send_audio(LOUD + SILENCE)
+            reading = asyncio.create_task(turn(stream))
+            await asyncio.wait([reading], timeout=1.5)  # the deadline is over after 0.55
+            again.set()
+            events = await reading
+    assert (last(events).reason, said(events)) == ("endpoint", ["half and whole"])
+
+
+@pytest.mark.conforms("T-02")
 @pytest.mark.parametrize("authority", ["framework", "client"])
 async def test_where_another_has_the_word_there_is_no_deadline(authority: str) -> None:
     options = CUE.replace(turns=TurnPolicy(authority=authority, deadline=0.05, watchdog=1.2))  # type: ignore[arg-type] - one of two

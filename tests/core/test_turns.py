@@ -44,17 +44,28 @@ def test_it_asks_once_and_ends_the_turn_when_no_answer_comes() -> None:
     assert machine.decide(4.0, 4.0) == Overdue("end", "deadline")
 
 
-def test_without_a_connection_it_does_not_ask() -> None:
+def test_an_outage_has_a_watchdog_and_no_deadline() -> None:
     machine = speaking()
     machine.take(GONE, 1.0)
-    assert machine.decide(3.0, 3.0) == Overdue("end", "deadline")
+    assert machine.decide(19.9, 19.0) is None
+    assert machine.decide(20.0, 19.1) == Overdue("end", "watchdog")
 
 
-def test_a_connection_that_is_lost_with_the_question_ends_the_turn() -> None:
+def test_after_an_outage_the_deadline_counts_anew() -> None:
+    machine = speaking()
+    machine.take(GONE, 1.0)
+    machine.take(Connected(2, 0.1, 9.0), 10.0)
+    assert machine.decide(12.9, 12.0) is None
+    assert machine.decide(13.0, 12.1) == Overdue("ask", "deadline")
+
+
+def test_a_question_that_is_lost_with_the_connection_is_asked_again() -> None:
     machine = speaking()
     assert machine.decide(3.0, 3.0) == Overdue("ask", "deadline")
     machine.take(GONE, 3.1)
-    assert machine.decide(3.2, 3.2) == Overdue("end", "deadline")
+    assert machine.decide(5.0, 5.0) is None
+    machine.take(Connected(2, 0.1, 3.0), 6.0)
+    assert machine.decide(9.0, 9.0) == Overdue("ask", "deadline")
 
 
 @pytest.mark.parametrize("authority", ["framework", "client"])
