@@ -5,8 +5,8 @@ Talk to it in a browser, with ``pip install "pipecat-ai[runner,webrtc]" pipecat-
     export PYAI_API_KEY=...  OPENAI_API_KEY=...
     python examples/pipecat_bot.py -t webrtc        # then open http://localhost:7860
 
-Without keys, export instead the lines that ``pyai-voice serve`` and ``python -m demo.brain`` print.
-Other transports of Pipecat's runner (Daily, Twilio ...) need one more entry each in ``bot``.
+Without keys, export instead the lines that ``pyai-voice serve`` and (after ``make setup``) ``python -m demo.brain``
+print. Other transports of Pipecat's runner (Daily, Twilio ...) need one more entry each in ``bot``.
 """
 
 import os

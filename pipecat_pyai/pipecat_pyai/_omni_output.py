@@ -16,6 +16,7 @@ from loguru import logger
 from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.frames.frames import (
     EndWorkerFrame,
+    FunctionCallCancelFrame,
     FunctionCallFromLLM,
     InterimTranscriptionFrame,
     InterruptionFrame,
@@ -82,6 +83,8 @@ class OmniOutput(TurnProposals, LLMService[Any]):
         self._written.set()
         self._nobody_writes = False
         self._reply_id = ""
+        self._unanswered: dict[str, str] = {}
+        """Tool calls without a result: id and name of the tool."""
         self._interruptions = 0
         self._connections = 0
         self._taking = asyncio.Lock()
@@ -191,7 +194,7 @@ class OmniOutput(TurnProposals, LLMService[Any]):
 
     async def _handle_tool(self, step: RunTool | StopTool) -> None:
         if isinstance(step, StopTool):
-            await self._cancel_function_calls_by_tool_call_id(step.call_id + self._suffix)
+            await self._stop_tool(step.call_id + self._suffix)
             return
         await self._until_written()
         call = FunctionCallFromLLM(
@@ -200,7 +203,14 @@ class OmniOutput(TurnProposals, LLMService[Any]):
             arguments=step.call.arguments,
             context=self._context or LLMContext(),
         )
+        self._unanswered[call.tool_call_id] = call.function_name
         await self.run_function_calls([call])
+
+    async def _stop_tool(self, tool_call_id: str) -> None:
+        await self._cancel_function_calls_by_tool_call_id(tool_call_id)
+        if name := self._unanswered.get(tool_call_id):  # Pipecat knows nothing of a call whose handler has returned
+            logger.warning(f"{self}: the tool {name} gave no result; it must call params.result_callback")
+            await self.broadcast_frame(FunctionCallCancelFrame, function_name=name, tool_call_id=tool_call_id)
 
     @property
     def _suffix(self) -> str:

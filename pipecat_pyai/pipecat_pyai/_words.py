@@ -26,6 +26,8 @@ __all__ = [
 HAS_BACKCHANNELS = hasattr(frames, "UserBackchannelFrame")
 """Whether this Pipecat knows backchannels (1.13 and later)."""
 
+_OF_A_TOOL = "tool_result"
+"""Code of a complaint about what a tool of the program returned."""
 _CATEGORIES = {
     Category.CONFIGURATION: ErrorCategory.INVALID_REQUEST,
     Category.AUTHENTICATION: ErrorCategory.AUTHENTICATION,
@@ -63,7 +65,7 @@ def to_category(error: PyAIError) -> ErrorCategory:
 def to_local_category(error: PyAIError) -> ErrorCategory:
     """Return the category of an error that concerns one request only: never one that ends the service."""
     category = to_category(error)
-    return ErrorCategory.APPLICATION if category.is_permanent else category
+    return ErrorCategory.APPLICATION if category.is_permanent or error.code == _OF_A_TOOL else category
 
 
 @lru_cache

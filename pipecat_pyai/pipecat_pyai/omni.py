@@ -304,14 +304,16 @@ class PyAIOmniLLMService(OmniAgent):
         return FunctionCallResultFrame(frame.function_name, frame.tool_call_id, {}, "CANCELLED", run_llm=False)
 
     def _answer(self, frame: FunctionCallResultFrame | FunctionCallCancelFrame) -> None:
+        properties = frame.properties if isinstance(frame, FunctionCallResultFrame) else None
+        if properties is not None and not properties.is_final:
+            return
+        self._unanswered.pop(frame.tool_call_id, None)
         call_id = self._wire_id(frame.tool_call_id)
         if self._stream is None or call_id is None:
             return
         match frame:
             case FunctionCallCancelFrame(run_llm=timed_out):
                 self._stream.fail(call_id, "the tool did not answer in time" if timed_out else "the call was cancelled")
-            case FunctionCallResultFrame(properties=properties) if properties and not properties.is_final:
-                pass
             case FunctionCallResultFrame(error=str()):
                 self._stream.fail(call_id, str(frame.result))
             case _:

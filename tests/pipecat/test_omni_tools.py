@@ -9,8 +9,10 @@ import pytest
 from pipecat.frames.frames import FunctionCallCancelFrame, FunctionCallResultProperties, LLMRunFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.llm_service import FunctionCallParams
+from pipecat.utils.errors import ErrorCategory
 
 from tests.core.omni_service import Peer, stay
+from tests.pipecat.conftest import Log
 from tests.pipecat.omni import OmniBot, omni_bot, tone
 from tests.pipecat.pipeline import PATIENCE
 
@@ -44,6 +46,9 @@ class Tools:
             await asyncio.sleep(60)
         finally:
             self.stopped.set()
+
+    async def silent(self, params: FunctionCallParams) -> None:
+        """Forget to answer."""
 
     async def huge(self, params: FunctionCallParams) -> None:
         """Say too much."""
@@ -100,6 +105,7 @@ async def test_each_call_is_answered_once_whatever_the_tool_does() -> None:
         good, twice, broken, unspeakable, wordless, huge, unknown = await results(bot, 7)
         await bot.pipeline.when(lambda: "7002 bytes" in str(bot.pipeline.errors))
         errors = [error.error for error in bot.pipeline.errors]
+        about_json = [error.category for error in bot.pipeline.errors if "tc_4 is not JSON" in error.error]
     assert (good, twice, wordless) == ({"status": "shipped"}, "first", None)
     assert tools.calls == 1
     assert "broken" in broken and "secret" not in broken
@@ -109,6 +115,7 @@ async def test_each_call_is_answered_once_whatever_the_tool_does() -> None:
     assert len([error for error in errors if "7002 bytes" in error]) == 1
     assert len([error for error in errors if "there is no tool unknown" in error]) == 1
     assert len([error for error in errors if "tc_4 is not JSON" in error]) == 1
+    assert about_json == [ErrorCategory.APPLICATION]
 
 
 async def test_a_tool_that_takes_too_long_is_stopped_and_answered_for() -> None:
@@ -119,6 +126,14 @@ async def test_a_tool_that_takes_too_long_is_stopped_and_answered_for() -> None:
         async with asyncio.timeout(PATIENCE):
             await tools.stopped.wait()
         await bot.pipeline.until(FunctionCallCancelFrame)
+
+
+async def test_a_tool_that_ends_without_a_result_is_named_and_its_call_does_not_stay_open(log: Log) -> None:
+    tools = Tools()
+    async with omni_bot(calling("silent"), context=tools.offered("silent")) as bot:
+        assert await results(bot, 1) == ["the tool did not answer in time"]
+        await bot.wrote("call: silent {}", "tool: CANCELLED")
+    assert ["silent" in text and "params.result_callback" in text for text in log.of("WARNING")] == [True]
 
 
 async def test_an_interruption_cancels_a_tool_and_the_service_is_told() -> None:
