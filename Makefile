@@ -5,7 +5,7 @@ COUNT ?= 8
 # Many tests wait in real time for speech: more of them than cores can run at once.
 WORKERS ?= 3
 # With the protocol, what must have every branch tested: decisions without I/O, and the vocabulary.
-MACHINES := backoff eager errors events journal loudness outlet passages reply_sound slots turns watch words
+MACHINES := backoff eager errors events journal loudness outlet pace passages reply_sound slots turns watch words
 comma := ,
 space := $(subst ,, )
 VENV := .venv
