@@ -157,8 +157,10 @@ async def test_a_key_is_asked_for_where_others_can_reach_the_server(engines: Eng
         page.on("websocket", lambda socket: urls.append(socket.url))
         await open_page(page, server.base_url)
         await expect(page.locator("#key")).to_be_visible()
-        await page.fill("#key", "pyai_test_wrong")
         await page.click("#call")
+        await expect(page.locator("#notice")).to_contain_text("Enter an API key")
+        await page.fill("#key", "pyai_test_wrong")
+        await page.keyboard.press("Enter")
         await expect(page.locator("#notice")).to_contain_text("Unknown or expired API key")
         await page.fill("#key", server.api_key)
         await page.click("#call")
@@ -166,6 +168,57 @@ async def test_a_key_is_asked_for_where_others_can_reach_the_server(engines: Eng
         assert await page.get_attribute("#key", "type") == "password"
         assert not any("pyai_" in url for url in urls)
         assert "pyai_" not in (await secrets_of(page)).replace('placeholder="pyai_…"', "")
+
+
+async def test_a_call_needs_the_keyboard_only(engines: Engines) -> None:
+    async with running(engines) as server, browser_page() as page:
+        await open_page(page, server.base_url)
+        await page.focus("#tab-omni")
+        await page.keyboard.press("ArrowRight")
+        await expect(page.locator("#panel-bot")).to_be_visible()
+        await page.keyboard.press("ArrowLeft")
+        for wanted in ("voice", "", "call"):  # the middle one opens the greeting and the persona
+            await page.keyboard.press("Tab")
+            assert await page.evaluate("() => document.activeElement.id") == wanted
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#state")).to_have_text("connected", timeout=PATIENCE)
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Space")
+        await expect(page.locator("#mute")).to_have_text("Unmute")
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#state")).to_have_text("not connected")
+        await expect(page.locator("#call")).to_be_focused()
+
+
+async def test_a_server_that_goes_is_named_and_the_page_can_call_again(engines: Engines) -> None:
+    async with browser_page(refused=True) as page:
+        notice = page.locator("#notice")
+        async with running(engines) as server:
+            await open_page(page, server.base_url)
+            await page.click("#call")
+            await expect(page.locator("#state")).to_have_text("connected", timeout=PATIENCE)
+            (session,) = server.app.state.sessions
+            server.abort(session.client)
+            await expect(notice).to_contain_text("connection to the server was lost")
+            await page.click("#call")
+            await expect(page.locator("#state")).to_have_text("connected", timeout=PATIENCE)
+            await expect(notice).to_be_hidden()
+        await expect(notice).to_contain_text("because it stops")
+        await page.click("#call")
+        await expect(notice).to_contain_text("The server does not answer")
+        await expect(page.locator("#state")).to_have_text("not connected")
+
+
+@pytest.mark.parametrize(("name", "said"), [("NotAllowedError", "was not allowed"), ("NotFoundError", "No microphone")])
+async def test_a_microphone_that_is_not_given_is_named(engines: Engines, name: str, said: str) -> None:
+    async with running(engines) as server, browser_page() as page:
+        refuse = f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{name}') }}"
+        await page.add_init_script(refuse)
+        await open_page(page, server.base_url)
+        await page.click("#call")
+        await expect(page.locator("#notice")).to_contain_text(said)
+        await expect(page.locator("#state")).to_have_text("not connected")
 
 
 async def test_the_microphone_is_resampled_without_folding(engines: Engines) -> None:

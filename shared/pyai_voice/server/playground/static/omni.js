@@ -9,25 +9,32 @@ const AGENT_RATE = 24000;
 const BEHIND = 2 * CALLER_RATE; // bytes in the socket's buffer: a second of sound; then slots are left out
 const TIMEOUT = 10000;
 const ENDINGS = {
-  1006: "The connection was lost",
-  1008: "The server refused the call",
-  1011: "The server's engine failed",
-  1012: "The server is restarting",
-  4429: "Too many calls at once",
+  1006: "The connection to the server was lost. Call again once it is there.",
+  1008: "The server refused the call.",
+  1011: "The server's engine failed; its log says why.",
+  1012: "The server has ended the call because it stops.",
+  4429: "Too many calls at once. Try again in a moment.",
 };
 
 // Return a token for one call. `key` is asked for where the server does not know this page; it goes into a header only.
 export async function fetchToken(key) {
   const answer = key
-    ? await fetch("/v1/omni/sessions", {
-        method: "POST",
+    ? await post("/v1/omni/sessions", {
         headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/json" },
         body: JSON.stringify({ allowed_origins: [location.origin] }),
       })
-    : await fetch("/playground/session", { method: "POST" });
+    : await post("/playground/session", {});
   const fields = await answer.json();
   if (!answer.ok) throw new Error(fields.detail ?? fields.error?.message ?? "The server gave no token");
   return fields.token;
+}
+
+async function post(path, request) {
+  try {
+    return await fetch(path, { method: "POST", ...request });
+  } catch {
+    throw new Error("The server does not answer. Is it still running?");
+  }
 }
 
 export class OmniCall {
@@ -139,7 +146,7 @@ export class OmniCall {
 
   async ended(code, reason) {
     const bad = code !== 1000;
-    const text = bad ? `${ENDINGS[code] ?? "The call ended"} (${reason || code})` : "";
+    const text = bad ? (ENDINGS[code] ?? `The call ended (${reason || code})`) : "";
     await this.release();
     this.tell({ kind: "ended", text, bad, at: now() });
   }

@@ -94,11 +94,12 @@ async function begin() {
   reset();
   state("connecting", "connecting …");
   try {
+    if (needsKey && !isBot() && !$("key").value) throw new Error("Enter an API key: the server printed one when it started.");
     microphone = await openMicrophone();
     call = isBot() ? new BotCall($("bot-address").value, tell) : new OmniCall(agent(), tell);
     if (isBot()) await call.open(microphone);
     else await call.open(await fetchToken(needsKey ? $("key").value : ""), microphone);
-    $("call").disabled = false;
+    busy(false);
   } catch (error) {
     notice(error.message, true);
     await call?.close();
@@ -120,7 +121,7 @@ function reset() {
   showTurns(turns);
   $("call").textContent = "Hang up";
   $("call").dataset.live = "true";
-  $("call").disabled = true; // until it is there, or is not
+  busy(true); // until it is there, or is not
   $("mute").disabled = false;
   setFields(true);
   requestAnimationFrame(animate);
@@ -133,7 +134,7 @@ function over() {
   state("idle", "not connected");
   $("call").textContent = "Call";
   $("call").dataset.live = "false";
-  $("call").disabled = false;
+  busy(false);
   $("mute").disabled = true;
   mute(false);
   setFields(false);
@@ -158,6 +159,17 @@ function isBot() {
 function setFields(locked) {
   const fields = document.querySelectorAll(".controls input, .controls select, .controls textarea, [role=tab]");
   for (const field of fields) field.disabled = locked;
+}
+
+// The button keeps the keyboard's focus, which one that is disabled would lose.
+function busy(connecting) {
+  $("call").ariaDisabled = String(connecting);
+}
+
+function press() {
+  if ($("call").ariaDisabled === "true") return;
+  if (call) call.close();
+  else begin();
 }
 
 function state(name, text) {
@@ -212,7 +224,8 @@ async function load() {
 }
 
 $("call").disabled = true;
-$("call").addEventListener("click", () => (call ? call.close() : begin()));
+$("call").addEventListener("click", press);
+$("key").addEventListener("keydown", ({ key }) => key === "Enter" && press());
 $("mute").addEventListener("click", () => mute($("mute").getAttribute("aria-pressed") !== "true"));
 $("theme").addEventListener("click", toggleTheme);
 new MutationObserver(() => timeline.draw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -224,4 +237,4 @@ for (const tab of document.querySelectorAll("[role=tab]")) {
 }
 
 timeline.draw();
-load();
+load().catch(() => notice("The server does not answer. Is it still running?", true));
