@@ -13,7 +13,7 @@ from typing import Any
 
 from pyai_voice.client import Client
 from pyai_voice.options import Endpoint
-from pyai_voice.server.serving import bind, running, serving
+from pyai_voice.server.serving import bind, running, serving, settle
 from pyai_voice.server.settings import Settings
 from pyai_voice.testing import coded_engines
 from vapi_pyai import Access, Token, create_app
@@ -33,6 +33,7 @@ async def main() -> None:
             await asyncio.to_thread(obey, _cpu, url=server.base_url, key=server.api_key)
     async with Client(Endpoint.from_env(sys.argv[3], sys.argv[2])) as client:
         async with serving(create_app(Access(Token(SECRET)), client), _MANY, bind()) as (_, url):
+            settle()
             await asyncio.to_thread(obey, _cpu, url=url)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from pyai_voice.errors import ConnectivityError, service_error
 from pyai_voice.server.door import Answering, Door, Reply, upstream_error
 from pyai_voice.server.limits import Slots
 from pyai_voice.server.refusals import error_response
-from pyai_voice.server.serving import bind, serving
+from pyai_voice.server.serving import bind, serving, settle
 from pyai_voice.server.settings import Settings
 
 _LOG = logging.getLogger("a_front")
@@ -167,3 +168,11 @@ async def test_a_client_that_does_not_read_is_given_up(log: list[tuple[str, str]
         await done.wait()
         writer.transport.abort()
     assert [line.split(",")[0] for _, line in log] == ["thing 499"]
+
+
+def test_what_a_program_has_loaded_is_not_searched_for_garbage() -> None:
+    try:
+        settle()
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()

@@ -20,7 +20,7 @@ from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import Endpoint
 from pyai_voice.provider import AUDIOPOD, PYAI, Provider
-from pyai_voice.server.serving import bind, on_signal, serving
+from pyai_voice.server.serving import bind, on_signal, serving, settle
 from pyai_voice.server.settings import Settings
 
 from .access import Access, OwnKey, PassThrough
@@ -84,6 +84,7 @@ async def _serve(
             listening = bind(host, port)
             _check_address(access, listening)
         _, url = await held.enter_async_context(serving(create_app(access, options), Settings(), listening))
+        settle()
         told = on_signal()
         print(f"{url}/v1", flush=True)
         await told.wait()

@@ -20,7 +20,7 @@ from pyai_voice.cli.running import run
 from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import CueOptions, Endpoint, HearOptions, SpeakOptions, TurnPolicy
-from pyai_voice.server.serving import bind, on_signal, serving
+from pyai_voice.server.serving import bind, on_signal, serving, settle
 from pyai_voice.server.settings import Settings
 
 from .access import Access, Credential, Signature, Token
@@ -107,6 +107,7 @@ async def _serve(
         _check_address(access, listening)
         app = create_app(access, client, options, model=model)
         _, url = await held.enter_async_context(serving(app, Settings(max_message=options.max_message), listening))
+        settle()
         told = on_signal()
         print(url, flush=True)
         await told.wait()

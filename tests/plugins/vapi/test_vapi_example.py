@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,23 @@ async def host(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[str]:
                 yield url.removeprefix("http://")
     finally:
         await engines.aclose()
+
+
+def test_the_page_shows_the_assistant_of_the_example() -> None:
+    page = (ASSISTANT.parents[1] / "docs" / "vapi.md").read_text("utf-8")
+    shown = set().union(
+        *(_paths(json.loads(f"{{{block}}}")) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    )
+    in_the_example = _paths(json.loads(ASSISTANT.read_text("utf-8").replace("YOUR-HOST/vapi", "YOUR-HOST")))
+    assert shown == {path for path in in_the_example if path[0] not in ("name", "firstMessage")}
+
+
+def _paths(value: Any, above: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """Return where everything is; addresses, providers and numbers with what they say."""
+    if isinstance(value, dict):
+        return set().union(*(_paths(each, (*above, name)) for name, each in value.items()))
+    told = isinstance(value, int) or (isinstance(value, str) and above[-1] in ("url", "provider"))
+    return {(*above, str(value))} if told else {above}
 
 
 def _alive(app: Starlette) -> Any:
