@@ -17,6 +17,7 @@ from pyai_voice.amd_options import AmdOptions
 from pyai_voice.options import TurnPolicy
 from pyai_voice.passages import GroundingStyle
 
+from . import _early as _early
 from .amd import AnsweringMachineDetector, PatientAgentMixin
 from .cue import CueTurnDetector
 from .grounding import GroundedLLM, GroundingMixin, cite

@@ -49,6 +49,30 @@ def test_an_import_outside_the_main_thread_works_and_registers_nothing(module: s
     subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
 
 
+FIRST_USE = """
+import asyncio, sys
+from livekit import rtc
+from livekit.plugins import pyai
+
+async def use():
+    address = {"api_key": "pyai_test", "base_url": "http://127.0.0.1:9"}
+    stt, tts = pyai.STT(**address), pyai.TTS(**address)
+    known = {*sys.modules}
+    tts.prewarm()
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+    async with stt.stream() as stream:
+        stream.push_frame(rtc.AudioFrame(bytes(960), 24000, 1, 480))
+    await asyncio.gather(stt.aclose(), tts.aclose())
+    assert not {*sys.modules} - known, {*sys.modules} - known
+
+asyncio.run(use())
+"""
+
+
+def test_the_first_use_in_a_call_imports_nothing_any_more():
+    subprocess.run([sys.executable, "-c", FIRST_USE], check=True, timeout=50)
+
+
 def test_turn_handling_is_a_plain_dict_whose_groups_can_be_changed():
     options = turn_handling(endpointing={"max_delay": 5.0}, turn_detection="manual", user_turn_limit={"max_words": 50})
     assert type(options) is dict
