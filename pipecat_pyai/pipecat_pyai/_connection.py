@@ -17,7 +17,7 @@ from pipecat.frames.frames import InputAudioRawFrame
 from pipecat.utils.errors import ErrorCategory
 
 from pyai_voice.errors import PyAIError
-from pyai_voice.events import ConfigAcknowledged, Connected, Disconnected, HearEvent, Problem
+from pyai_voice.events import AudioLost, ConfigAcknowledged, Connected, Disconnected, HearEvent, Problem
 from pyai_voice.hear import HearStream
 from pyai_voice.omni import OmniStream
 from pyai_voice.options import Endpoint, HearOptions, LinkOptions
@@ -33,6 +33,10 @@ _DRAIN = 1.5
 """Seconds that the end of a call may wait for its last words."""
 
 
+_AUDIBLE = 0.05
+"""Seconds of lost audio that are worth a word."""
+
+
 class _State(Enum):
     NEW = "no connection yet"
     OPEN = "connected"
@@ -43,6 +47,9 @@ class Connection(Closing, Generic[S]):
     """Mixin. Fires ``on_connected``, ``on_disconnected``, ``on_connection_error`` as Pipecat's own services do, and
     ``on_reconnected(service, seconds_replayed)``.
     """
+
+    _meanwhile = "the audio is kept meanwhile"
+    """What is done about an outage, in words."""
 
     def __init__(self, *args: Any, endpoint: Endpoint, link: LinkOptions | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -146,11 +153,19 @@ class Connection(Closing, Generic[S]):
                 logger.warning(f"{self}: {error}")  # nothing has failed: there is no knowledge base
             case Problem(error=error):
                 await self.push_error(str(error), error, category=to_local_category(error))
+            case AudioLost(seconds=seconds) if seconds >= _AUDIBLE:
+                await self._report_loss(f"{seconds:.1f} s of audio were lost")
             case ConfigAcknowledged(warnings=warnings) if warnings and warnings != self._warnings:
                 self._warnings = warnings
                 logger.warning(f"{self}: PyAI could not do everything as asked: {'; '.join(warnings)}")
             case _:
                 pass
+
+    async def _report_loss(self, loss: str) -> None:
+        if self._stream and not self._stream.closed:
+            await self.push_error(loss, category=ErrorCategory.CONNECTIVITY)
+        else:  # an error tells why, or the call is over
+            logger.warning(f"{self}: {loss}")
 
     async def _report_failure(self, error: PyAIError) -> None:
         """Report the error that ended a stream; the service is unusable if repeating cannot help."""
@@ -173,7 +188,7 @@ class Connection(Closing, Generic[S]):
         if before is _State.DOWN:
             return
         level = "DEBUG" if error.code == "options" else "WARNING"  # or it was our own wish
-        logger.log(level, f"{self}: dialling again, the audio is kept meanwhile: {error}")
+        logger.log(level, f"{self}: dialling again, {self._meanwhile}: {error}")
         if before is _State.OPEN:
             await self._call_event_handler("on_disconnected")
         else:

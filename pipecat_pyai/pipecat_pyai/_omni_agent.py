@@ -38,6 +38,7 @@ _CHANGEABLE = OmniOptions.model_fields.keys() - _OF_THE_CONNECTION
 class OmniAgent(Connection[OmniStream], OmniOutput):
     """Mixin. ``fixed`` are the options that no setting changes; the rates of the call are added in ``setup``."""
 
+    _meanwhile = "a new call is told what was said"
     _settings: PyAIOmniSettings  # pyright: ignore[reportIncompatibleVariableOverride] - Pipecat's pattern for settings
 
     def __init__(self, *, settings: PyAIOmniSettings, tools: list[Any], fixed: dict[str, Any], **kwargs: Any) -> None:

@@ -30,7 +30,7 @@ from pydantic import SecretStr
 
 from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
-from pyai_voice.events import AudioLost, Grounding, HearEvent, SpeechStarted, TurnEnded
+from pyai_voice.events import Grounding, HearEvent, SpeechStarted, TurnEnded
 from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
 from ._alarm import Alarm
@@ -51,9 +51,6 @@ TTFS_P99 = 0.5
 Measured with the local server on 41 human utterances, two busy cores, Pipecat's VAD with ``stop_secs=0.2``:
 median 0.34, longest 0.52.
 """
-
-_AUDIBLE = 0.05
-"""Seconds of lost audio that are worth a word."""
 
 
 class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnection, STTService):
@@ -261,8 +258,6 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
                 await self._report_end(event)
             case Grounding():
                 await self._call_event_handler("on_grounding", event)
-            case AudioLost(seconds=seconds) if seconds >= _AUDIBLE:
-                await self._report_loss(f"{seconds:.1f} s of audio were lost")
             case _:
                 await self._report_connection(event)
 
@@ -328,12 +323,6 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
     async def _lose_patience(self) -> None:
         logger.warning(f"{self}: the turn was closed, nobody ended it for {self._turns.watchdog} s")
         await self._take(self._translation.end_turn())
-
-    async def _report_loss(self, loss: str) -> None:
-        if self._stream and not self._stream.closed:
-            await self.push_error(loss, category=ErrorCategory.CONNECTIVITY)
-        else:  # an error tells why, or the call is over
-            logger.warning(f"{self}: {loss}")
 
 
 def _check(settings: PyAISTTSettings, turns: TurnPolicy, sample_rate: int) -> HearOptions:

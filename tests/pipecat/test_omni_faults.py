@@ -187,6 +187,20 @@ async def test_a_lost_call_goes_on_as_a_new_one_that_knows_what_was_said() -> No
         assert not bot.pipeline.errors
 
 
+async def test_what_the_caller_says_to_nobody_is_one_error_that_says_how_much() -> None:
+    async def lose(peer: Peer) -> None:
+        await peer.configured()
+        peer.socket.transport.abort()
+
+    async with omni_bot(lose, stay) as bot:
+        events = Happenings(bot.omni, "on_disconnected", "on_reconnected")
+        await events.until("on_disconnected")
+        await bot.pipeline.audio(5.0)
+        assert await events.until("on_reconnected") == (2.0,)
+        (error,) = bot.pipeline.errors
+        assert error.error == "3.0 s of audio were lost" and error.category is ErrorCategory.CONNECTIVITY
+
+
 async def test_an_outage_that_lasts_is_one_error_and_the_next_call_knows_what_was_said() -> None:
     async def lose(peer: Peer) -> None:
         await peer.configured()
