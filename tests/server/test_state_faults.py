@@ -8,8 +8,9 @@ import signal
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -34,6 +35,7 @@ WAV = wav_bytes(tone(0.4) + silence(0.6), AudioFormat(16000))
 _WRITES_FOR_EVER = """
 import asyncio, sys
 from pathlib import Path
+from random import Random
 from pyai_voice.server.state import State
 from pyai_voice.server.state.agents import AgentFields
 from pyai_voice.server.state.calls import Spoken
@@ -156,6 +158,40 @@ async def test_a_damaged_file_is_told_when_the_server_starts(tmp_path: Path) -> 
             pass
     assert refusal.value.code == "store_corrupt"
     assert "The store state.sqlite3 is damaged" in refusal.value.message
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_damage_anywhere_is_a_refusal_and_nothing_else(tmp_path: Path, seed: int) -> None:
+    async with aclosing(await State.open(tmp_path)) as state:
+        for number in range(20):
+            await state.agents.create(ORG, AgentFields(name=str(number), persona="x" * 3000))
+    damage(tmp_path / "state.sqlite3", Random(seed))
+    with suppress(ServerError):
+        async with aclosing(await State.open(tmp_path)) as state:
+            for work in (state.agents.page(ORG, 100), state.tools.list(ORG), state.keys.mint()):
+                with suppress(ServerError):
+                    await work
+
+
+def damage(file: Path, random: Random) -> None:
+    content = bytearray(file.read_bytes())
+    for _ in range(20):
+        start = random.randrange(100, len(content))
+        content[start : start + 16] = random.randbytes(16)
+    file.write_bytes(content)
+
+
+async def test_a_schema_that_cannot_be_read_is_a_damaged_store(tmp_path: Path) -> None:
+    async with aclosing(await State.open(tmp_path)):
+        pass
+    file = tmp_path / "state.sqlite3"
+    content = file.read_bytes()
+    file.write_bytes(
+        content.replace(b"CREATE INDEX records_of", b"CREATE INDEX \xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6")
+    )
+    with pytest.raises(ServerError) as refusal:
+        await State.open(tmp_path)
+    assert refusal.value.code == "store_corrupt"
 
 
 async def test_a_file_of_somebody_else_is_refused_and_left_as_it_was(tmp_path: Path) -> None:

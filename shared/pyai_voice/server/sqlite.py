@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 
 _BUSY_MS = 2000
 """How long a writer waits for another process."""
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; of some damaged files even the complaint cannot be read."""
 _REFUSALS: dict[int, Callable[[str], ServiceError]] = {
     sqlite3.SQLITE_BUSY: locked,
     sqlite3.SQLITE_LOCKED: locked,
@@ -50,12 +52,14 @@ def attempt(work: Callable[Parameters, Result], *arguments: Parameters.args, **n
     """Return ``work(...)``, with SQLite's errors as ServerError ``store_locked``, ``store_full`` ..."""
     try:
         return work(*arguments, **named)
-    except sqlite3.Error as error:
+    except _FAULTS as error:
         refusal = _refusal(error, THE_STORE)
     raise refusal
 
 
-def _refusal(error: sqlite3.Error, store: str) -> ServiceError:
+def _refusal(error: sqlite3.Error | UnicodeDecodeError, store: str) -> ServiceError:
+    if isinstance(error, UnicodeDecodeError):
+        return corrupt(store)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _REFUSALS:
         return _REFUSALS[code](store)
@@ -72,7 +76,7 @@ def open_file(path: Path, layout: Layout, *, durable: bool = True) -> sqlite3.Co
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         return _opened(str(path), layout, store, durable)
-    except sqlite3.Error as error:
+    except _FAULTS as error:
         refusal = _refusal(error, store)
     except OSError as error:
         refusal = unavailable(error.strerror or type(error).__name__, store)
@@ -88,7 +92,7 @@ def _opened(where: str, layout: Layout, store: str, durable: bool) -> sqlite3.Co
     connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
     try:
         _set_up(connection, layout, store, durable)
-    except (sqlite3.Error, ServiceError):
+    except (*_FAULTS, ServiceError):
         connection.close()
         raise
     return connection
