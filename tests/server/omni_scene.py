@@ -53,7 +53,8 @@ class WordRecognizer:
         if self.error is not None:
             raise self.error
         heard = set(frames_in(read_frames(pcm)))
-        return Recognition(" ".join(filter(None, (self._part(heard, *said) for said in self._said))), 0.0)
+        text = " ".join(filter(None, (self._part(heard, *said) for said in self._said)))
+        return Recognition(vocabulary.correct(text) if vocabulary else text, 0.0)
 
     def _part(self, heard: set[int], frames: range, text: str) -> str:
         words = text.split()

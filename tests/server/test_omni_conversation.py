@@ -619,6 +619,17 @@ async def test_another_agent_from_now_on() -> None:
 
 
 @virtual
+async def test_the_words_to_listen_for_may_change() -> None:
+    async with scene(["One.", "Two.", "Three."], extra={"vocabulary": ["Seaview"]}) as it:
+        await it.say("The seaviev please.")
+        await it.quiet(1.0)
+        it.conversation.configure(OmniOptions(extra={"vocabulary": ["Cappuccino"]}))
+        await it.say("A cappucino, the seaviev.")
+        await it.quiet(1.0)
+        assert [each.text for each in it.all(CallerSaid)] == ["The Seaview please.", "A Cappuccino, the seaviev."]
+
+
+@virtual
 async def test_what_is_to_be_said_comes_after_what_is_being_said() -> None:
     async with scene() as it:
         it.conversation.say("First sentence.")

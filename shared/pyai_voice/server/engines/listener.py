@@ -19,6 +19,7 @@ from .quiet import quietest
 from .segmenter import Segmenter
 from .stability import StablePrefix
 from .stream_rate import StreamRate
+from .vocabulary import Vocabulary
 from .words import write_final
 from .workers import EngineBusyError
 
@@ -66,7 +67,7 @@ class _Endpointing:
     seconds: float | None
 
 
-_Item = bytes | Reason | _Endpointing | None
+_Item = bytes | Reason | _Endpointing | Vocabulary | None
 
 
 class Listener:
@@ -125,6 +126,10 @@ class Listener:
         """Change the trailing silence after the audio fed so far; None as in :class:`ListenerOptions`."""
         await self._send(_Endpointing(seconds))
 
+    async def set_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Listen for these terms after the audio fed so far."""
+        await self._send(vocabulary)
+
     async def feed(self, pcm: bytes) -> None:
         """Hear pcm16 mono at the options' rate; half a sample at the end is kept for the next call."""
         pcm = self._aligner.feed(pcm)
@@ -165,6 +170,8 @@ class Listener:
                     await self._hear(item)
                 case _Endpointing(seconds):
                     self._options = replace(self._options, endpointing=seconds)
+                case Vocabulary():
+                    self._options = replace(self._options, text=replace(self._options.text, vocabulary=item))
                 case _:
                     await self._commit(item)
         if self._flush():

@@ -137,6 +137,7 @@ class Conversation:
         self._ears.adjust(sensitivity(agent.extra.get("barge_sensitivity")))
         if (before.finds_turns, before.endpointing) != (self.habits.finds_turns, self.habits.endpointing):
             self._tasks.start(self._ears.set_turns(self.habits.finds_turns, self.habits.endpointing))
+        self._tasks.start(self._ears.listen_for(_vocabulary(agent)))
 
     def greet(self) -> None:
         """Say the agent's consent line, which nothing interrupts, and its greeting; nothing where it has none."""

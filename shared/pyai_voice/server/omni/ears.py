@@ -88,6 +88,8 @@ class Ears:
         self._watch = VoiceWatch(engines.new_detector(), rate)
         self._predictor = TurnPredictor(CueOptions(eager=True))
         self._predictor.take(Connected(1, 0.0, 0.0))
+        self._vocabulary = engines.vocabulary
+        self._terms = terms
         self._number = 0
         self._open = False
         self._worded = False
@@ -114,6 +116,12 @@ class Ears:
     async def set_turns(self, found: bool, endpointing: float | None) -> None:
         """Find ends of turns by this silence, or none."""
         await self._listener.set_endpointing(endpointing if found else _NEVER)
+
+    async def listen_for(self, terms: tuple[str, ...]) -> None:
+        """Listen for these words from now on."""
+        if terms != self._terms:
+            self._terms = terms
+            await self._listener.set_vocabulary(self._vocabulary(terms))
 
     async def feed(self, pcm: bytes) -> list[Heard]:
         """Hear more; return what is known at once."""
