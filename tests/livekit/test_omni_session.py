@@ -101,14 +101,18 @@ async def test_an_interruption_stops_the_loudspeaker_and_the_history_holds_what_
         peer.machine.audio(tone(0.2, sample=b"\x09\x00"))
         await peer.stay()
 
+    cancelled: list[bool] = []
     async with conversation(converse, slow=True) as (running, _, _):
+        running.session.on(
+            "metrics_collected", lambda event: event.metrics.request_id and cancelled.append(event.metrics.cancelled)
+        )
         async with asyncio.timeout(20):
             first = await running.reply()
             stopped = running.output.cleared_at - flushed[0]
             assert (await running.user()).text_content == "Stop, please."
             assert (await running.reply()).text_content == "Yes?"
         assert stopped < 0.25
-        assert first.interrupted
+        assert first.interrupted and cancelled == [True, False]
         spoken = first.text_content or ""
         assert "One two three four five six seven eight nine ten eleven twelve.".startswith(spoken)
         assert 1 <= len(spoken.split()) <= 6

@@ -9,9 +9,10 @@ import pytest
 from livekit.agents import Agent, RunContext, ToolError, function_tool
 
 from pyai_voice.protocol.omni.server import ToolAnswered
-from tests.core.omni_service import Peer
+from tests.core.omni_service import Peer, omni_service
 
-from .omni import conversation, hears, told, tone, wait_for
+from .headless import call
+from .omni import SlowSpeaker, conversation, hears, model, told, tone, wait_for
 
 
 def now() -> float:
@@ -151,6 +152,34 @@ async def test_a_call_is_answered_though_the_caller_interrupts_while_it_runs():
             assert (await running.reply()).text_content == "Yes?"
         assert len(service.peers[0].kinds("tool_result")) == 1
         assert answer.result == "slow 1" or answer.error
+
+
+async def test_a_call_whose_tool_could_not_start_before_the_interruption_is_answered_at_once():
+    """LiveKit begins with what a reply wants when the one before it has been played; interrupted, it never begins."""
+    answered: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    clerk = Clerk()
+
+    async def converse(peer: Peer) -> None:
+        await peer.configured()
+        peer.machine.turn_begin()
+        peer.machine.agent_said("Here is something long.")
+        peer.machine.audio(tone(0.4))
+        await hears(peer, 1.2)  # for the service it has been played
+        peer.machine.turn_begin()
+        peer.machine.tool_call("slow", {"number": 1}, now())
+        await hears(peer, 0.2)
+        peer.machine.interrupt("energy")
+        peer.machine.caller_said("Stop.")
+        await peer.until(lambda: peer.calls)
+        answered.set_result(peer.calls)
+        await peer.stay()
+
+    async with omni_service(converse) as service:
+        omni = model(service, tool_timeout=60.0)
+        async with call(clerk, llm=omni, output=SlowSpeaker(pace=20.0)), asyncio.timeout(20):
+            (answer,) = await answered
+        await omni.aclose()
+    assert not clerk.started and "interrupted before the tool could run" in answer.error
 
 
 async def test_a_tool_that_says_it_takes_a_while_is_answered_with_that():
