@@ -145,6 +145,20 @@ def test_more_signatures_than_can_be_remembered_are_refused() -> None:
     assert verdicts == [[""], [""], ["too many signatures to remember"]]
 
 
+def test_signatures_that_are_too_old_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    access, now = Signature(KEY, most=1), time.time()
+    assert access.judge(Headers(signed(b"1", at=now)), b"1") == [""]
+    monkeypatch.setattr(time, "time", lambda: now + 601)
+    assert access.judge(Headers(signed(b"2")), b"2") == [""]
+    assert access.judge(Headers(signed(b"1", at=now)), b"1") == ["signed at another time"]
+
+
+def test_a_time_that_is_no_number_is_refused_also_where_it_is_signed() -> None:
+    right = hmac.new(KEY.encode(), b"today." + BODY, "sha256").hexdigest()
+    headers = Headers({"x-timestamp": "today", "x-signature": right})
+    assert Signature(KEY).judge(headers, BODY) == ["time-stamp is no number"]
+
+
 @given(header=st.text(max_size=40), body=st.binary(max_size=20))
 def test_no_header_breaks_the_comparison(header: str, body: bytes) -> None:
     value = header.encode("utf-8", "replace").decode("latin-1")

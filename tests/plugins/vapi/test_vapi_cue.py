@@ -28,8 +28,18 @@ from pyai_voice.events import (
 )
 from pyai_voice.options import CueOptions, HearOptions, TurnPolicy
 from pyai_voice.testing import coded_speech, silence
+from tests.core.scripted_http import hang
 from tests.plugins.vapi.test_vapi_transcriber import begin, send, until_final
-from tests.plugins.vapi.vapi_house import CALL, House, Lines, endpointing_request, house, knowledge_request, stereo
+from tests.plugins.vapi.vapi_house import (
+    CALL,
+    House,
+    Lines,
+    endpointing_request,
+    house,
+    knowledge_request,
+    over,
+    stereo,
+)
 from vapi_pyai import EndpointingOptions, VapiOptions
 from vapi_pyai.calls import Call, Calls
 from vapi_pyai.endpointing import seconds_to_wait
@@ -209,6 +219,13 @@ async def test_a_knowledge_base_without_documents_answers_with_none(log: Lines) 
         async with answering_from(unused, options) as there:
             assert await documents(there, "How much is a coffee?") == []
     assert log.lines[-1] == f"knowledge 200, call {CALL!r}, 0 passages"
+
+
+async def test_a_search_that_takes_too_long_finds_nothing() -> None:
+    options = VapiOptions(knowledge_bases=("kb_1",), knowledge_budget=0.1)
+    async with over(hang, options) as http:
+        response = await http.post("/knowledge", json=knowledge_request("How much is a coffee?"))
+    assert (response.status_code, response.json()) == (200, {"documents": []})
 
 
 async def test_without_a_knowledge_base_that_is_said() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 
 from pyai_voice.audio import resample
 from pyai_voice.backoff import HOLD_OFF
-from pyai_voice.client import Client
 from pyai_voice.options import SpeakOptions
-from pyai_voice.server.serving import bind, serving
 from pyai_voice.server.settings import Settings
 from pyai_voice.speak import SpeakClient
 from pyai_voice.testing import spoken
@@ -34,9 +32,9 @@ from pyai_voice.testing.faults import (
     SpeakFault,
     WavHeaderWhenPcm,
 )
-from tests.core.scripted_http import Peer, Reply, scripted
-from tests.plugins.vapi.vapi_house import SECRET, TEXT, Lines, house
-from vapi_pyai import Access, Token, VapiOptions, create_app
+from tests.core.scripted_http import Peer
+from tests.plugins.vapi.vapi_house import SECRET, TEXT, Lines, house, over
+from vapi_pyai import VapiOptions
 
 RATES = (8000, 16000, 22050, 24000, 44100)
 SOURCES = {22050: 24000, 44100: 48000}
@@ -66,18 +64,6 @@ async def test_a_rate_is_asked_of_speak_where_it_has_it_and_resampled_where_not(
 
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-
-@asynccontextmanager
-async def over(speak: Reply) -> AsyncGenerator[httpx.AsyncClient]:
-    """The application over a Speak that answers as scripted; yields what asks it."""
-    async with (
-        scripted(speak) as server,
-        aclosing(Client(server.endpoint())) as client,
-        serving(create_app(Access(Token(SECRET)), client), Settings(), bind()) as (_, url),
-        httpx.AsyncClient(base_url=url, headers={"X-Vapi-Secret": SECRET}, trust_env=False, timeout=20) as http,
-    ):
-        yield http
 
 
 @dataclass

@@ -16,6 +16,7 @@ from pyai_voice.server.serving import bind, serving
 from pyai_voice.server.settings import Settings
 from pyai_voice.testing import FaultyServer
 from pyai_voice.testing.faults import HearFault, SpeakFault
+from tests.core.scripted_http import Reply, scripted
 from vapi_pyai import Access, ChatModel, Token, VapiOptions, create_app
 
 SECRET = "vapi_secret_canary_0123456789"
@@ -60,6 +61,18 @@ async def house(
         httpx.AsyncClient(base_url=url, headers={"X-Vapi-Secret": SECRET}, trust_env=False, timeout=20) as http,
     ):
         yield House(pyai, http, url)
+
+
+@asynccontextmanager
+async def over(service: Reply, options: VapiOptions | None = None) -> AsyncGenerator[httpx.AsyncClient]:
+    """The application over a PyAI that answers as scripted; yields what asks it."""
+    async with (
+        scripted(service) as server,
+        aclosing(Client(server.endpoint())) as client,
+        serving(create_app(Access(Token(SECRET)), client, options), Settings(), bind()) as (_, url),
+        httpx.AsyncClient(base_url=url, headers={"X-Vapi-Secret": SECRET}, trust_env=False, timeout=20) as http,
+    ):
+        yield http
 
 
 def voice_request(text: str = TEXT, rate: object = 24000, **more: Any) -> dict[str, Any]:
