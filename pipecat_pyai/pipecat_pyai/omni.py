@@ -38,7 +38,7 @@ from pipecat.transcriptions.language import Language
 from pydantic import SecretStr
 
 from pyai_voice.client import Client
-from pyai_voice.errors import PyAIError, ServiceError
+from pyai_voice.errors import PyAIError, RequestError, ServiceError
 from pyai_voice.events import Problem
 from pyai_voice.omni_events import (
     CallEnded,
@@ -74,6 +74,8 @@ _PATIENCE = 3.0
 """Seconds after which words that nobody answers become a turn, and a call that was hung up ends."""
 _HOLD = 0.25
 """Seconds in which the complaint before a closed connection proves to be its reason."""
+_MISMATCH = "configure_mismatch"
+"""Code of an agent that is not as asked for."""
 _EVENTS: dict[type[Any], str] = {
     CallStarted: "on_call_started",
     Configured: "on_configured",
@@ -356,7 +358,14 @@ class PyAIOmniLLMService(OmniAgent):
             await self._report_connection(Problem(error))
 
     async def _report_failure(self, error: PyAIError) -> None:
-        if error is self._complaint:  # said once, as what ended the call
+        complaint = self._complaint
+        if complaint is not None and error.code == _MISMATCH:  # why it is not as asked for
+            error = RequestError(
+                f"{error.message}: {complaint.message}", code=_MISMATCH, hint=complaint.hint or error.hint
+            )
+        if complaint is not None and (
+            error is complaint or error.code == _MISMATCH
+        ):  # said once, as what ended the call
             self._complaint = None
         await self._complain()
         await super()._report_failure(error)

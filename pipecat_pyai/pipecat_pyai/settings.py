@@ -14,6 +14,7 @@ from pipecat.services.settings import STTSettings, TTSSettings
 from pipecat.transcriptions.language import Language
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
+from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import CueOptions, HearOptions, SpeakOptions
 
 from ._words import to_iso639
@@ -62,7 +63,9 @@ class PyAISTTSettings(STTSettings):
         cls, model: str, language: Language | str | None, cue: CueOptions | None, given: STTSettings | None
     ) -> Self:
         """Return the settings of a service: what is given, else PyAI's own choice."""
-        cue = cue or CueOptions()
+        cue = CueOptions() if cue is None else cue
+        if not isinstance(cue, CueOptions):
+            raise ConfigurationError(f"cue: expected CueOptions(...), not {cue!r}", code="invalid_option")
         settings = cls(
             model=model,
             language=language or None,

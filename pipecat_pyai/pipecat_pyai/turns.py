@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from pipecat.frames.frames import Frame, ProposedUserStoppedSpeakingFrame
 from pipecat.turns.types import ProcessFrameResult
 from pipecat.turns.user_stop import BaseUserTurnStopStrategy, EagerMatchPolicy
@@ -11,6 +13,8 @@ from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import TurnAuthority, TurnPolicy
 
 __all__ = ["ProposedUserTurnStopStrategy", "turn_policy", "user_turn_strategies"]
+
+_AUTHORITIES = get_args(TurnAuthority)
 
 
 class ProposedUserTurnStopStrategy(BaseUserTurnStopStrategy):
@@ -40,8 +44,12 @@ def user_turn_strategies(
 
 
 def turn_policy(turns: TurnPolicy | TurnAuthority | None, vad_force_turn_endpoint: bool | None) -> TurnPolicy:
-    """Return who ends turns. Raises ConfigurationError where the two arguments contradict each other."""
-    if isinstance(turns, str):
+    """Return who ends turns. Raises ConfigurationError for another word, or where the two arguments contradict."""
+    if turns is not None and not isinstance(turns, TurnPolicy):
+        if turns not in _AUTHORITIES:
+            raise ConfigurationError(
+                f"turns: expected {', '.join(_AUTHORITIES)} or a TurnPolicy, not {turns!r}", code="invalid_option"
+            )
         turns = TurnPolicy(authority=turns)
     if vad_force_turn_endpoint is None:
         return turns or TurnPolicy()

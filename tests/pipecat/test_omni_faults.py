@@ -113,6 +113,21 @@ async def test_an_agent_that_is_not_as_asked_for_does_not_talk() -> None:
         assert bot.omni.is_usable
 
 
+async def test_why_the_agent_is_not_as_asked_for_is_said_in_the_same_error() -> None:
+    async def refuse(peer: Peer) -> None:
+        peer.confirms = False
+        await peer.configured()
+        peer.machine.error("unknown_voice", "there is no voice 'zoe'")
+        peer.machine.confirm(voice="echo", language="en", greeting=False, knowledge=False, tools=0)
+        await peer.stay()
+
+    async with omni_bot(refuse, voice="zoe") as bot:
+        await bot.pipeline.when(lambda: bool(bot.pipeline.errors) and not bot.omni.is_usable)
+        await asyncio.sleep(0.3)  # longer than a complaint waits for its consequence
+        (error,) = bot.pipeline.errors
+        assert "voice zoe (echo is used)" in error.error and "there is no voice 'zoe'" in error.error
+
+
 async def test_or_it_talks_and_the_difference_is_reported() -> None:
     async with omni_bot(confirming(voice="echo"), voice="zoe", on_mismatch="report") as bot:
         await bot.pipeline.until(BotStoppedSpeakingFrame)

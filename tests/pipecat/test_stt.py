@@ -78,6 +78,9 @@ def test_the_key_and_the_address_come_from_the_environment(monkeypatch: pytest.M
         ({"sample_rate": 4000}, "sample_rate"),
         ({"settings": PyAISTTSettings(endpointing_ms=9)}, "endpointing_ms"),
         ({"settings": PyAISTTSettings(backchannel_threshold=80)}, "backchannel_threshold"),
+        ({"turns": "queue"}, "turns: expected cue, framework, client or a TurnPolicy"),
+        ({"turns": {"authority": "cue"}}, "turns: expected"),
+        ({"cue": {"eager": True}}, r"cue: expected CueOptions\(...\)"),
         ({"settings": {"language": "fr"}}, "settings: .*PyAISTTService.Settings"),
         ({"settings": PyAITTSSettings(voice="emma")}, "settings: .*PyAITTSSettings"),
         ({"settings": PyAISTTSettings(vocabulary="flat white")}, "vocabulary: expected a list of words"),  # type: ignore[arg-type]
@@ -102,6 +105,15 @@ async def test_the_connection_asks_for_what_was_set() -> None:
     assert query["numerals"] == query["drop_fillers"] == query["interim_results"] == "true"
     assert query["endpointing_ms"] == "300"
     assert "flat white" in query["vocabulary"]
+
+
+async def test_interim_transcripts_can_be_left_out() -> None:
+    async with scripted(stay) as server:
+        service = hear(server, settings=PyAISTTSettings(interim_results=False))
+        happened = Happenings(service, "on_connected")
+        async with running(service):
+            await happened.until("on_connected")
+    assert server.peers[0].query["interim_results"] == "false"
 
 
 async def test_it_starts_without_a_complaint(log: Log) -> None:
