@@ -239,16 +239,19 @@ CODES: dict[str, Rule] = {
 }
 """Every code that PyAI documents or was seen to send, and what it means."""
 
+_OTHER_SERVER = "Check base_url: a PyAI server would take this"
 _BY_STATUS: dict[int, Rule] = {
     401: CODES["unauthorized"],
     402: CODES["credit_exhausted"],
     403: CODES["forbidden"],
     404: Rule(RequestError, 404, "Check base_url and the id; the service may not offer this endpoint"),
+    405: Rule(RequestError, 405, _OTHER_SERVER),
     408: Rule(ServerError, 408),
     409: CODES["idempotency_conflict"],
     413: CODES["payload_too_large"],
     425: Rule(ServerError, 425),
     429: CODES["rate_limit_exceeded"],
+    501: Rule(RequestError, 501, _OTHER_SERVER),
 }
 
 _BY_CLOSE: dict[int, Rule] = {

@@ -105,3 +105,10 @@ def test_every_exported_error_has_its_own_category_word() -> None:
 def test_a_key_that_a_server_repeats_is_not_shown(text: str) -> None:
     error = service_error(f"{text} Incorrect key pyai_live_abcdef123456 given {text}")
     assert "abcdef123456" not in str(error) + repr(error)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_what_another_kind_of_server_answers_asks_for_the_address_and_is_not_repeated(status: int) -> None:
+    error = service_error("No", status=status)
+    assert "base_url" in error.hint
+    assert not error.retryable
