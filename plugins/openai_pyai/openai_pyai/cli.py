@@ -5,10 +5,8 @@ Keys come from the environment alone, so that no list of processes shows them.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
-import socket
 import sys
 from contextlib import AsyncExitStack, aclosing
 from typing import Annotated, Literal
@@ -20,6 +18,7 @@ from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import Endpoint
 from pyai_voice.provider import AUDIOPOD, PYAI, Provider
+from pyai_voice.server.local import require_loopback
 from pyai_voice.server.serving import bind, on_signal, serving, settle
 from pyai_voice.server.settings import Settings
 
@@ -82,7 +81,8 @@ async def _serve(
             )
             access = _own_key(client, insecure=insecure)
             listening = bind(host, port)
-            _check_address(access, listening)
+            if access.open:
+                require_loopback(listening, _HOW)
         _, url = await held.enter_async_context(serving(create_app(access, options), Settings(), listening))
         settle()
         told = on_signal()
@@ -104,9 +104,3 @@ def _own_key(client: Client, *, insecure: bool) -> OwnKey:
     except ConfigurationError as error:
         message = error.message
     raise ConfigurationError(message, code="missing_key", hint=_HOW)
-
-
-def _check_address(access: OwnKey, listening: socket.socket) -> None:
-    if access.open and not ipaddress.ip_address(str(listening.getsockname()[0])).is_loopback:
-        listening.close()
-        raise ConfigurationError("--insecure is for addresses of this machine alone", code="invalid_option", hint=_HOW)

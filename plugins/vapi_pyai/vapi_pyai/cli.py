@@ -5,10 +5,8 @@ Secrets come from the environment alone, so that no list of processes shows them
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -20,6 +18,7 @@ from pyai_voice.cli.running import run
 from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.options import CueOptions, Endpoint, HearOptions, SpeakOptions, TurnPolicy
+from pyai_voice.server.local import require_loopback
 from pyai_voice.server.serving import bind, on_signal, serving, settle
 from pyai_voice.server.settings import Settings
 
@@ -104,7 +103,8 @@ async def _serve(
         if model is not None:
             held.push_async_callback(model.aclose)
         listening = bind(host, port)
-        _check_address(access, listening)
+        if access.open:
+            require_loopback(listening, _HOW)
         app = create_app(access, client, options, model=model)
         _, url = await held.enter_async_context(serving(app, Settings(max_message=options.max_message), listening))
         settle()
@@ -123,12 +123,6 @@ def _access(environment: Mapping[str, str], bearer: _Bearer, signature: dict[str
     except ConfigurationError as error:
         message = error.message
     raise ConfigurationError(message, code="missing_key", hint=_HOW)
-
-
-def _check_address(access: Access, listening: socket.socket) -> None:
-    if access.open and not ipaddress.ip_address(str(listening.getsockname()[0])).is_loopback:
-        listening.close()
-        raise ConfigurationError("--insecure is for addresses of this machine alone", code="invalid_option", hint=_HOW)
 
 
 def _log(quiet: bool) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -17,6 +15,7 @@ from rich.console import Console
 from ..errors import ConfigurationError
 from ..server.knowledge import endpoint
 from ..server.knowledge.facade import Knowledge
+from ..server.local import require_loopback
 from ..server.serving import bind, on_signal, serving
 from ..server.settings import Settings
 from ..server.state.keys import LOCAL
@@ -41,8 +40,8 @@ async def serve_endpoint(
     """Answer until a signal comes. Raises PyAIError."""
     access = _access(insecure)
     listening = bind(host, port)
-    if not access.token and not access.secret and not _is_loopback(listening):
-        raise ConfigurationError("--insecure is for addresses of this machine alone", code="invalid_option", hint=_HOW)
+    if not access.token and not access.secret:
+        require_loopback(listening, _HOW)
     _log_questions(quiet)
     async with aclosing(await Knowledge.open(existing(where))) as knowledge:
         bases = chosen(await knowledge.list(LOCAL), wanted)
@@ -68,10 +67,6 @@ def _access(insecure: bool) -> endpoint.Access:
     except ConfigurationError as error:
         message = error.message
     raise ConfigurationError(message, code="missing_key", hint=f"{_HOW} to 16 characters or more")
-
-
-def _is_loopback(listening: socket.socket) -> bool:
-    return ipaddress.ip_address(str(listening.getsockname()[0])).is_loopback
 
 
 def _log_questions(quiet: bool) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-__all__ = ["is_local", "is_loopback"]
+from ..errors import ConfigurationError
+
+__all__ = ["is_local", "is_loopback", "require_loopback"]
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Headers of proxies: one on this machine brings callers from elsewhere."""
@@ -31,6 +34,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def require_loopback(listening: socket.socket, hint: str) -> None:
+    """Close a socket that others reach: who asks for no key serves this machine alone. Raises ConfigurationError."""
+    if not is_loopback(str(listening.getsockname()[0])):
+        listening.close()
+        raise ConfigurationError("--insecure is for addresses of this machine alone", code="invalid_option", hint=hint)
 
 
 def _hostname(address: str) -> str:
