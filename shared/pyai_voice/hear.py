@@ -16,9 +16,10 @@ import logging
 from . import loop
 from .audio import AudioFormat, SampleAligner
 from .conversation import Conversation, Wishes
-from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError, StalledError
+from .errors import AudioError, ConfigurationError, ConnectivityError, PyAIError, RequestError, StalledError
 from .events import (
     AudioLost,
+    ConfigAcknowledged,
     Connected,
     Disconnected,
     HearEvent,
@@ -71,6 +72,7 @@ class HearStream(LiveStream[HearEvent]):
         endpoint.provider.require("hear_stream")
         super().__init__(endpoint, link, connect, Outlet(_MOST_EVENTS))
         self.options = self._dialled = options or HearOptions()
+        self._worked: HearOptions | None = None
         self.format = AudioFormat(self.options.sample_rate)
         self._machine = HearClient(self.options)
         self._turns = TurnWatch(self.options, self.format)
@@ -123,8 +125,9 @@ class HearStream(LiveStream[HearEvent]):
     def update(self, **changes: object) -> None:
         """Change options (names of HearOptions), now or later: every connection gets them whole.
 
-        What an open connection cannot take makes a new one, dialled as soon as nobody speaks. Raises
-        ConfigurationError for a wrong value, for another sample rate and for another authority over turns.
+        What an open connection cannot take makes a new one, dialled as soon as nobody speaks. What the service refuses
+        is told by a Disconnected, and the stream goes on with the options before. Raises ConfigurationError for a wrong
+        value, for another sample rate and for another authority over turns.
         """
         options = self.options.replace(**changes)
         if options.sample_rate != self.options.sample_rate:
@@ -132,10 +135,13 @@ class HearStream(LiveStream[HearEvent]):
         if options.turns.authority != self.options.turns.authority:
             raise ConfigurationError("turns.authority cannot change on a live stream", hint="Open a new stream")
         self._wishes.redial |= _needs_new_connection(self.options, options)
+        self._configure(options)
+        self._wishes.wake.set()
+
+    def _configure(self, options: HearOptions) -> None:
         self.options = options
         self._machine.configure(options)
         self._turns.configure(options)
-        self._wishes.wake.set()
 
     async def drain(self, deadline: float = 5.0) -> None:
         """Commit what is open, wait at most ``deadline`` seconds for the answer, close. Events stay readable."""
@@ -183,6 +189,16 @@ class HearStream(LiveStream[HearEvent]):
             self._lost = 0
         self._deliver(Connected(self._connections, took, self.format.seconds(self._journal.unsent)))
 
+    async def _recover(self, error: PyAIError) -> None:
+        """Wait until the next connection may be dialled; a change of options that was refused is taken back."""
+        worked = self._worked
+        if worked is None or worked == self._dialled or not isinstance(error, RequestError):
+            await super()._recover(error)
+            return
+        if self.options == self._dialled:  # else they have been changed again meanwhile
+            self._configure(worked)
+        self._disconnected(error)
+
     def _disconnected(self, error: PyAIError) -> None:
         for _ in range(self._journal.rewind()):
             self._give_up("answered")
@@ -205,6 +221,8 @@ class HearStream(LiveStream[HearEvent]):
 
     def _deliver(self, event: HearEvent) -> None:
         """Take account of an event and queue it. Never waits, never raises."""
+        if isinstance(event, ConfigAcknowledged):
+            self._worked = self._dialled
         if isinstance(event, TurnEnded):
             if event.committed:
                 self._journal.answered()

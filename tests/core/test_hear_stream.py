@@ -543,6 +543,52 @@ async def test_a_setting_changed_while_the_connection_is_down_is_not_lost() -> N
                 await until(stream, Connected)
 
 
+REFUSAL = (400, {}, b'{"error":{"code":"unsupported_language","message":"language: no \'de\'"}}')
+
+
+async def test_a_change_that_the_service_refuses_is_told_and_taken_back() -> None:
+    async with scripted(stay, answer_commits) as server, HearStream(server.endpoint) as stream:
+        await until(stream, ConfigAcknowledged)
+        server.refusals.append(REFUSAL)
+        stream.send_audio(bytes(3200))
+        stream.update(language="de")
+        told = [await until(stream, Disconnected), await until(stream, Disconnected)]
+        assert [event.error.code for event in told] == ["options", "unsupported_language"]
+        await until(stream, Connected)
+        assert stream.options.language is None and "language" not in server.peers[-1].query
+        stream.commit()
+        assert (await until(stream, TurnEnded)).text == "3200 bytes"  # no audio is lost by it
+
+
+async def test_a_refused_change_that_is_corrected_meanwhile_stays_corrected() -> None:
+    dialling, corrected = asyncio.Event(), asyncio.Event()
+
+    async def slowly(url: str, endpoint: Endpoint, options: LinkOptions) -> Link:
+        if "language=de" in url:
+            dialling.set()
+            await corrected.wait()
+        return await websocket(url, endpoint, options)
+
+    async with scripted(stay, stay) as server, HearStream(server.endpoint, connect=slowly) as stream:
+        await until(stream, ConfigAcknowledged)
+        server.refusals.append(REFUSAL)
+        stream.update(language="de")
+        async with asyncio.timeout(10):
+            await dialling.wait()
+        stream.update(language="en")
+        corrected.set()
+        await until(stream, Connected)
+        assert stream.options.language == server.peers[-1].query["language"] == "en"
+
+
+async def test_options_that_were_never_taken_are_not_tried_again() -> None:
+    async with scripted(stay) as server, HearStream(server.endpoint, HearOptions(language="de")) as stream:
+        server.refusals.append(REFUSAL)
+        with pytest.raises(RequestError, match="no 'de'"):
+            await until(stream, Connected)
+        assert server.dials == 1
+
+
 async def test_wrong_settings_are_refused() -> None:
     stream = HearStream(Endpoint(api_key=KEY, base_url="http://127.0.0.1:9"))
     with pytest.raises(ConfigurationError, match="sample_rate"):

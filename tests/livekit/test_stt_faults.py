@@ -124,6 +124,24 @@ async def test_refused_options_of_one_stream_are_not_held_against_others():
             assert texts(await rest(stream)) == [f"{SECOND} bytes"]
 
 
+async def test_a_change_in_a_call_that_is_refused_costs_neither_the_stream_nor_a_word():
+    refused = (400, {}, b'{"error":{"code":"unsupported_language","message":"language: no \'de\'"}}')
+    arrivals = Arrivals()
+    async with scripted(arrivals.stay, answer_commits) as server, hear(server) as stt, stt.stream() as stream:
+        errors = told(stt)
+        await arrivals.next()
+        push(stream, 0.5)
+        server.refusals.append(refused)
+        stt.update_options(language="de")
+        async with asyncio.timeout(15):
+            while not errors:  # noqa: ASYNC110 - nothing else tells of it
+                await asyncio.sleep(0.01)
+        push(stream, 0.5)
+        stream.end_input()
+        assert texts(await rest(stream)) == [f"{SECOND} bytes"]
+    assert [(error.recoverable, error.error.body["code"]) for error in errors] == [(True, "unsupported_language")]
+
+
 @pytest.mark.parametrize("status", [400, 402, 403, 404])
 async def test_what_no_retry_can_mend_ends_the_stream_at_once(status: int):
     async with scripted(stay, refusals=[(status, {}, b"")]) as server, hear(server) as stt, stt.stream() as stream:
