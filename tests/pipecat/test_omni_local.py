@@ -183,6 +183,8 @@ async def converse(microphone: Microphone, lines: list[bytes], loudspeaker: Loud
     last = loudspeaker.played[-1][0]
     print(f"interrupted after {last - microphone.began:.3f} s of speech")
     await watch.until(lambda: watch.said[-1:] == ["assistant: All right."])
+    after = b"".join(pcm for _, pcm in loudspeaker.played[loudspeaker.cuts[-1] :])
+    assert len(after) / 48000 < 4.0, "the story, which takes a quarter of a minute, went on"
     call_and_result = ['call: place_order {"order": "a large latte"}', 'tool: {"order": "a large latte", "number": 1}']
     assert watch.said[4:6] == call_and_result, watch.said
     assert STORY.startswith(watch.said[6].removeprefix("assistant: ")) and len(watch.said[6]) < len(STORY)
