@@ -70,6 +70,7 @@ async def converse(seed: int) -> list[Fact]:
         idle_after=random.choice((None, 2.0)),
     )
     async with scene(lines(random), habits=habits, tools=(Tool(name="look"),), greeting="Hello.") as it:
+        it.recognizer.delay = random.choice((0.01, 0.4))
         it.conversation.greet()
         for _ in range(25):
             await act(it, random)
