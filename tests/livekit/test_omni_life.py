@@ -91,6 +91,22 @@ async def test_keys_that_are_pressed_before_the_call_is_dialled_wait_for_it():
         await omni.aclose()
 
 
+async def test_a_session_is_dialled_with_instructions_and_tools_though_they_come_later():
+    async with omni_service(stay) as service:
+        omni = model(service)
+        session = omni.session()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await session.update_instructions("Sell tea.")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await session.update_tools([_tool()])
+        await wait_for(lambda: service.peers and service.peers[0].kinds("configure"))
+        await omni.aclose()
+        (configure,) = service.peers[0].kinds("configure")
+        assert configure["persona"] == "Sell tea." and [tool["name"] for tool in configure["tools"]] == ["look"]
+
+
 async def test_a_session_that_is_closed_before_it_has_dialled_leaves_nothing():
     async with omni_service(stay) as service:
         omni = model(service)

@@ -249,6 +249,48 @@ async def test_a_tool_that_no_agent_has_is_refused_and_the_session_lives_on():
     assert all(each.error.recoverable for each in errors)
 
 
+async def test_words_that_come_after_a_tool_was_called_are_told_once_and_no_word_twice():
+    async def converse(peer: Peer) -> None:
+        await peer.configured()
+        await hears(peer, 0.2)
+        peer.machine.caller_said("I want tea")
+        peer.machine.turn_begin()
+        peer.machine.tool_call("quick", {"number": 1}, now())  # LiveKit is told the words before its tool runs
+        peer.machine.caller_said(" with milk.")
+        await peer.until(lambda: peer.calls)
+        peer.machine.agent_said("Yes.")
+        peer.machine.audio(tone(0.1))
+        await peer.stay()
+
+    async with conversation(converse, Clerk()) as (running, _, _):
+        async with asyncio.timeout(20):
+            assert (await running.reply()).text_content == "Yes."
+        said = [text for role, text in told(running.session.history) if role == "user"]
+        assert said == ["I want tea", "with milk."]
+
+
+async def test_where_no_tool_may_be_chosen_a_call_is_refused_and_nothing_runs():
+    refused: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    forbidden = asyncio.Event()
+    clerk = Clerk()
+
+    async def converse(peer: Peer) -> None:
+        await peer.configured()
+        await peer.until(forbidden.is_set)
+        peer.machine.turn_begin()
+        peer.machine.tool_call("slow", {"number": 1}, now())
+        await peer.until(lambda: peer.calls)
+        refused.set_result(peer.calls)
+        await peer.stay()
+
+    async with conversation(converse, clerk) as (running, _, _):
+        running.session.current_agent.realtime_llm_session.update_options(tool_choice="none")
+        forbidden.set()
+        async with asyncio.timeout(20):
+            (answer,) = await refused
+    assert "no tool may be called now" in answer.error and not clerk.started
+
+
 class Second(Agent):
     def __init__(self) -> None:
         super().__init__(instructions="You are the second agent.")
