@@ -17,6 +17,7 @@ from twilio.request_validator import RequestValidator
 
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.redact import register
+from pyai_voice.server.local import is_local
 
 from .refusals import Refusal
 
@@ -24,8 +25,6 @@ __all__ = ["Access"]
 
 _HEADER = "x-twilio-signature"
 _SHORTEST_TOKEN = 16
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _WEBSOCKET = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -52,7 +51,8 @@ class Access:
     def check(self, connection: HTTPConnection, form: FormData | None = None) -> None:
         """Refuse who is not Twilio. Raises Refusal (403)."""
         if self.open:
-            _check_local(connection)
+            if not is_local(connection):
+                raise Refusal(403, "insecure: only for this machine")
             return
         signatures = connection.headers.getlist(_HEADER)
         if len(signatures) != 1:
@@ -80,13 +80,6 @@ class Access:
         """Return the WebSocket address beside the one that was asked for."""
         asked = urlsplit(self.address(connection))
         return urlunsplit((_WEBSOCKET[asked.scheme], asked.netloc, f"{asked.path.rpartition('/')[0]}/{name}", "", ""))
-
-
-def _check_local(connection: HTTPConnection) -> None:
-    """Refuse what does not come from this machine, or came through a proxy on it."""
-    host = connection.client.host if connection.client else ""
-    if host not in _LOOPBACK or any(name in connection.headers for name in _FORWARDED):
-        raise Refusal(403, "insecure: only for this machine")
 
 
 def _checked(token: str | SecretStr) -> str:

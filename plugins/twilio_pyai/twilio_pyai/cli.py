@@ -5,10 +5,8 @@ Secrets come from the environment alone, so that no list of processes shows them
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -23,7 +21,8 @@ from pyai_voice.client import Client
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.omni_options import OmniOptions, Tool
 from pyai_voice.options import Endpoint
-from pyai_voice.server.serving import bind, on_signal, serving
+from pyai_voice.server.local import require_loopback
+from pyai_voice.server.serving import bind, on_signal, serving, settle
 from pyai_voice.server.settings import Settings
 
 from .access import Access
@@ -123,7 +122,8 @@ async def _serve(wishes: _Wishes, host: str, port: int, public_url: str, insecur
     if options.transfers and control is None:
         raise ConfigurationError(f"--transfer needs {ACCOUNT} and its credentials", code="missing_key")
     listening = bind(host, port)
-    _check_address(access, listening)
+    if access.open:
+        require_loopback(listening, _HOW)
     async with AsyncExitStack() as held:
         client = await held.enter_async_context(Client(endpoint))
         if control is not None:
@@ -131,6 +131,7 @@ async def _serve(wishes: _Wishes, host: str, port: int, public_url: str, insecur
         app = create_app(access, agent, client, options, control=control)
         _, url = await held.enter_async_context(serving(app, Settings(max_message=options.max_message), listening))
         told = on_signal()
+        settle()
         print(url, flush=True)
         await told.wait()
 
@@ -148,12 +149,6 @@ def _access(environment: Mapping[str, str], public_url: str, *, insecure: bool) 
     if not token and not insecure:
         raise ConfigurationError("Twilio's auth token is needed", code="missing_key", hint=_HOW)
     return Access(*([token] if token else []), public_url=public_url, insecure=insecure)
-
-
-def _check_address(access: Access, listening: socket.socket) -> None:
-    if access.open and not ipaddress.ip_address(str(listening.getsockname()[0])).is_loopback:
-        listening.close()
-        raise ConfigurationError("--insecure is for addresses of this machine alone", code="invalid_option", hint=_HOW)
 
 
 def _text(path: Path) -> str:

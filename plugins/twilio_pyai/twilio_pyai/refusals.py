@@ -7,7 +7,8 @@ import math
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
-from pyai_voice.errors import ServiceError, rule_for
+from pyai_voice.errors import ServiceError
+from pyai_voice.server.refusals import status_of
 
 __all__ = ["Refusal", "from_core"]
 
@@ -28,5 +29,4 @@ class Refusal(HTTPException):
 
 def from_core(error: ServiceError) -> Refusal:
     """Return the refusal for a limit of this application: too large, too slow, too many."""
-    rule = rule_for(error.code, error.status)
-    return Refusal(error.status or (rule.status if rule else 400), error.message, error.retry_after)
+    return Refusal(status_of(error), error.message, error.retry_after)

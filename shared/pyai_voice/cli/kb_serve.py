@@ -16,7 +16,7 @@ from ..errors import ConfigurationError
 from ..server.knowledge import endpoint
 from ..server.knowledge.facade import Knowledge
 from ..server.local import require_loopback
-from ..server.serving import bind, on_signal, serving
+from ..server.serving import bind, on_signal, serving, settle
 from ..server.settings import Settings
 from ..server.state.keys import LOCAL
 from .kb_store import chosen, existing
@@ -49,6 +49,7 @@ async def serve_endpoint(
         app = endpoint.create_endpoint(knowledge, access, options)
         async with serving(app, Settings(), listening) as (_, url):
             told = on_signal()
+            settle()
             names = ", ".join(base.name for base in bases) or "no knowledge base yet"
             Console(stderr=True, quiet=quiet, highlight=False).print(
                 f"answering from {names}; Ctrl-C ends it", markup=False

@@ -62,7 +62,7 @@ async def _serve(settings: Settings, host: str, port: int, stt_model: Path | Non
 async def _serve_alone(settings: Settings, host: str, port: int, stt_model: Path | None, console: Console) -> None:
     from ..server.brain.choose import choose_brain
     from ..server.engines.load import load_engines
-    from ..server.serving import bind, on_signal, running
+    from ..server.serving import bind, on_signal, running, settle
 
     brain = choose_brain(os.environ)
     listening = bind(host, port)
@@ -70,6 +70,7 @@ async def _serve_alone(settings: Settings, host: str, port: int, stt_model: Path
     try:
         async with running(engines, settings, listening=listening, brain=brain) as server:
             told = on_signal()
+            settle()
             console.print(f"serving on {server.base_url}; Ctrl-C ends it")
             console.print(f"talk to it in a browser: {server.base_url}/playground")
             print(f"export PYAI_BASE_URL={server.base_url} PYAI_API_KEY={server.api_key}", flush=True)

@@ -141,6 +141,9 @@ async def test_without_a_token_only_this_machine_may_call() -> None:
             assert (await twilio.ask(**{name: "203.0.113.1"})).status_code == 403
             with pytest.raises(InvalidStatus):
                 await twilio.socket(additional_headers={name: "203.0.113.1"})
+        assert (await twilio.ask(Origin="https://page.example.com")).status_code == 403  # nor may a web page
+        with pytest.raises(InvalidStatus):
+            await twilio.socket(additional_headers={"Origin": "https://page.example.com"})
 
 
 @pytest.mark.parametrize("public", ["voice.example.com", "ftp://x", "https://u:p@x", "https://x/?a=1", "https://"])

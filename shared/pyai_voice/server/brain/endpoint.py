@@ -36,7 +36,7 @@ _NONSENSE = (ValueError, TypeError, AttributeError)
 _SHORTEST_SECRET = 12
 """Characters of what is a key, and no word such as ``none``."""
 
-for _name in ("openai._base_client", "httpx", "httpcore.http11"):
+for _name in ("openai._base_client", "httpx", "httpcore.http11", "httpx2", "httpcore2.http11"):
     logging.getLogger(_name).addFilter(SecretFilter())
 
 
