@@ -95,6 +95,11 @@ class PyAISTTSettings(STTSettings):
         cue = CueOptions(**{name: fields[name] for name in _CUE & fields.keys()})
         return {"cue": cue, **{name: value for name, value in fields.items() if name in _HEAR}}
 
+    def take(self, options: HearOptions) -> None:
+        """Become what a stream's options are."""
+        listening = {name: getattr(options, name) for name in _HEAR}
+        self.apply_update(type(self)(**listening, **options.cue.model_dump()))
+
     def unknown(self, names: Iterable[str]) -> list[str]:
         """Return those of some names of settings that mean nothing to PyAI."""
         return [name for name in names if name not in _HEAR | _CUE | {"backchannel_threshold"}]

@@ -29,8 +29,8 @@ from pipecat.utils.tracing.service_decorators import traced_stt
 from pydantic import SecretStr
 
 from pyai_voice.client import Client
-from pyai_voice.errors import ConfigurationError
-from pyai_voice.events import Grounding, HearEvent, SpeechStarted, TurnEnded
+from pyai_voice.errors import ConfigurationError, RequestError
+from pyai_voice.events import Disconnected, Grounding, HearEvent, SpeechStarted, TurnEnded
 from pyai_voice.options import CueOptions, HearOptions, LinkOptions, TurnAuthority, TurnPolicy
 
 from ._alarm import Alarm
@@ -38,7 +38,7 @@ from ._arguments import check_settings
 from ._connection import HearConnection
 from ._proposals import TurnProposals
 from ._translation import Backchannel, Final, Ground, Interim, Predict, Start, Step, Stop, Translation, Withdraw
-from ._words import HAS_BACKCHANNELS, to_backchannel, to_frame, to_iso639, to_language
+from ._words import HAS_BACKCHANNELS, to_backchannel, to_frame, to_iso639, to_language, to_local_category
 from .frames import PyAICommitFrame, PyAIGroundingFrame
 from .settings import PyAISTTSettings
 from .turns import turn_policy, user_turn_strategies
@@ -258,8 +258,18 @@ class PyAISTTService(EagerEndOfTurnSTTServiceMixin, TurnProposals, HearConnectio
                 await self._report_end(event)
             case Grounding():
                 await self._call_event_handler("on_grounding", event)
+            case Disconnected(error=RequestError() as error):
+                await self._report_connection(event)
+                await self._take_back(error)
             case _:
                 await self._report_connection(event)
+
+    async def _take_back(self, error: RequestError) -> None:
+        """Return to the settings that the stream goes on with, where PyAI has refused a change."""
+        stream = self._stream
+        if stream is not None and not stream.closed and stream.options != self._hear_options():
+            self._settings.take(stream.options)
+            await self.push_error(f"Settings taken back: {error}", error, category=to_local_category(error))
 
     async def _report_end_of_stream(self) -> None:
         self._commits = 0

@@ -369,6 +369,29 @@ async def test_a_wrong_setting_is_one_error_and_changes_nothing() -> None:
     assert "endpointing_ms" in pipeline.errors[0].error
 
 
+async def test_a_setting_that_pyai_refuses_is_one_error_and_taken_back() -> None:
+    refused = b'{"error": {"code": "unsupported_language", "message": "language: not de"}}'
+    async with scripted(answer_commits) as server:
+        service = hear(server)
+        happened = Happenings(service, "on_reconnected")
+        async with running(service) as pipeline:
+            await pipeline.say(0.2)
+            await pipeline.until(TranscriptionFrame)
+            server.refusals.append((400, {}, refused))
+            await pipeline.send(STTUpdateSettingsFrame(delta=PyAISTTSettings(language="de")))
+            await pipeline.when(lambda: bool(pipeline.errors), "an error")
+            await pipeline.say(0.2)
+            await pipeline.until(TranscriptionFrame, 2)
+            await happened.until("on_reconnected")
+            await pipeline.send(STTUpdateSettingsFrame(delta=PyAISTTSettings(numerals=True)))
+            await happened.until("on_reconnected", 2)
+            assert service.is_usable
+    (error,) = pipeline.errors
+    assert "unsupported_language" in error.error and error.category is ErrorCategory.APPLICATION
+    assert [peer.query.get("language") for peer in server.peers] == [None] * len(server.peers)
+    assert server.peers[-1].query["numerals"] == "true"
+
+
 async def test_a_setting_that_does_not_exist_is_reported(log: Log) -> None:
     async with scripted(answer_commits) as server, running(hear(server)) as pipeline:
         delta = PyAISTTSettings()
