@@ -150,7 +150,7 @@ async def signs_of_listening_neither_cut_the_agent_nor_stay_open() -> None:
         peer.machine.agent_said("This takes a while to say, so listen.")
         await hears(peer, 0.5)
         peer.machine.caller_said("uh huh")
-        await hears(peer, 1.5)
+        await hears(peer, 2.2)  # midway between the end of the agent's words and the end of patience with the caller's
         peer.machine.caller_said(" go on")
         peer.machine.turn_begin(0.2)
         peer.machine.audio(tone(1, 0.5))
