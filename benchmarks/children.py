@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,8 @@ from .official import ROOT
 __all__ = ["Child", "child", "obey", "say_hello"]
 
 _LOGS = ROOT / "build" / "benchmarks"
+_LAST_WORDS = 10.0
+"""Seconds in which a process has to end that is told to."""
 _ENVIRONMENT = {"LOGURU_LEVEL": "WARNING", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "PYTHONHASHSEED": "0"}
 
 
@@ -73,8 +76,16 @@ def child(name: str, *module_and_arguments: str, python: Path | str = sys.execut
         try:
             yield Child(process, log)
         finally:
-            process.kill()
-            process.communicate()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()  # it may have children of its own, and stops them
+    try:
+        process.communicate(timeout=_LAST_WORDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def say_hello(**hello: Any) -> SimpleQueue[str]:
@@ -91,7 +102,7 @@ def say_hello(**hello: Any) -> SimpleQueue[str]:
 def _listen(questions: SimpleQueue[str]) -> None:
     for line in sys.stdin:
         questions.put(line)
-    os._exit(0)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def obey(answer: Callable[[dict[str, Any]], dict[str, Any]], **hello: Any) -> None:

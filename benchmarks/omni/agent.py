@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -100,6 +101,7 @@ async def main() -> None:
         brain = NotedBrain(choose_brain(variables), notes["word"])
         async with running(engines, brain=brain) as server:
             questions = say_hello(base_url=server.base_url, api_key=server.api_key)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, questions.put, "")  # ends the brain as well
             while await asyncio.to_thread(questions.get):
                 print(json.dumps(notes), flush=True)
                 for times in notes.values():
