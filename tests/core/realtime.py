@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, get_args
 
 from openai.types.realtime import realtime_server_event
 from pydantic import BaseModel
 
-from pyai_voice.protocol.realtime.calls import RealtimeCall
+from pyai_voice.protocol.realtime.calls import RealtimeCall, Respond
 from pyai_voice.protocol.realtime.server import RealtimeServer
 from pyai_voice.protocol.realtime.session import Abilities
 
 ABILITIES = Abilities(
     "heart", lambda voice: voice in ("", "heart", "oak", "marin"), frozenset({"en", "de"}), (0.5, 2.0)
 )
+SECOND = base64.b64encode(bytes(48000)).decode()
 
 
 def _types() -> dict[str, type[BaseModel]]:
@@ -71,3 +73,13 @@ class Client:
         added, done = self.sent()
         assert (added["type"], done["type"]) == ("conversation.item.added", "conversation.item.done")
         return added["item"]["id"]
+
+
+def response(calls: list[RealtimeCall]) -> Respond:
+    (call,) = calls
+    assert isinstance(call, Respond)
+    return call
+
+
+def said(items: Respond) -> list[tuple[str, str]]:
+    return [(item.role or item.kind, item.text or item.output or item.name) for item in items.items]
