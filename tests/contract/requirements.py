@@ -425,7 +425,7 @@ REQUIREMENTS = (
     Requirement(
         "O-04",
         "A client reads event first, then type, and passes on what it does not know.",
-        ("core/test_omni_client.py::test_event_is_read_before_type_and_what_is_not_known_is_passed_on",),
+        ("core/test_omni_client_tools.py::test_event_is_read_before_type_and_what_is_not_known_is_passed_on",),
     ),
     Requirement(
         "O-05",
@@ -456,8 +456,8 @@ REQUIREMENTS = (
         "O-08",
         "On flush or barge_in all undelivered agent audio is dropped; both in a row are one interruption.",
         (
-            "core/test_omni_client.py::test_a_flush_counts_also_when_no_reply_is_open_any_more",
-            "core/test_omni_client.py::test_a_flush_is_one_interruption_and_nothing_of_the_turn_comes_after_it",
+            "core/test_omni_client_turns.py::test_a_flush_counts_also_when_no_reply_is_open_any_more",
+            "core/test_omni_client_turns.py::test_a_flush_is_one_interruption_and_nothing_of_the_turn_comes_after_it",
         ),
     ),
     Requirement(
@@ -477,36 +477,36 @@ REQUIREMENTS = (
         "O-11",
         "Every tool call is answered exactly once and in time, also an unknown tool and one that fails.",
         (
-            "core/test_omni_client.py::test_a_tool_call_is_answered_once",
-            "core/test_omni_client.py::test_a_tool_call_that_cannot_be_carried_out_is_answered_at_once",
-            "core/test_omni_client.py::test_a_tool_call_that_fails_is_answered_with_the_error",
-            "core/test_omni_client.py::test_a_tool_call_whose_time_is_up_is_answered_for_it",
+            "core/test_omni_client_tools.py::test_a_tool_call_is_answered_once",
+            "core/test_omni_client_tools.py::test_a_tool_call_that_cannot_be_carried_out_is_answered_at_once",
+            "core/test_omni_client_tools.py::test_a_tool_call_that_fails_is_answered_with_the_error",
+            "core/test_omni_client_tools.py::test_a_tool_call_whose_time_is_up_is_answered_for_it",
         ),
     ),
     Requirement(
         "O-12",
         "Call control is told and never answered.",
-        ("core/test_omni_client.py::test_call_control_is_told_and_never_answered",),
+        ("core/test_omni_client_tools.py::test_call_control_is_told_and_never_answered",),
     ),
     Requirement(
         "O-13",
         "The id of a tool call never becomes the id of the call.",
-        ("core/test_omni_client.py::test_the_id_of_a_tool_call_is_not_the_calls",),
+        ("core/test_omni_client_tools.py::test_the_id_of_a_tool_call_is_not_the_calls",),
     ),
     Requirement(
         "O-14",
         "audio_position may be keyed on type; every other event keyed on type is unknown.",
         (
-            "core/test_omni_client.py::test_any_other_event_keyed_on_type_is_unknown",
-            "core/test_omni_client.py::test_the_position_of_the_audio_is_read_under_both_keys",
+            "core/test_omni_client_tools.py::test_any_other_event_keyed_on_type_is_unknown",
+            "core/test_omni_client_tools.py::test_the_position_of_the_audio_is_read_under_both_keys",
         ),
     ),
     Requirement(
         "O-15",
         "An interrupted reply is cut to what was spoken only where that is how it begins.",
         (
-            "core/test_omni_client.py::test_a_reply_is_cut_to_what_was_spoken",
-            "core/test_omni_client.py::test_a_reply_is_not_cut_to_what_it_does_not_begin_with",
+            "core/test_omni_client_turns.py::test_a_reply_is_cut_to_what_was_spoken",
+            "core/test_omni_client_turns.py::test_a_reply_is_not_cut_to_what_it_does_not_begin_with",
         ),
     ),
     Requirement(

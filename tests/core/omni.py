@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypeVar
 
+from pyai_voice.events import Problem
 from pyai_voice.omni_events import OmniEvent
 from pyai_voice.omni_options import OmniOptions, Tool
 from pyai_voice.protocol.omni.client import OmniClient
@@ -86,3 +87,7 @@ class Line:
 def of(kind: type[_E], events: list[OmniEvent]) -> list[_E]:
     """Return the events of one kind."""
     return [each for each in events if isinstance(each, kind)]
+
+
+def problems(events: list[OmniEvent]) -> list[str]:
+    return [str(each.error) for each in of(Problem, events)]
