@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import wraps
 from typing import Any, TypeVar
 
-from pyai_voice.omni_options import OmniOptions
+from pyai_voice.omni_options import OmniOptions, Tool
 from pyai_voice.server.brain import Brain
 from pyai_voice.server.brain.scripted import ScriptedBrain
 from pyai_voice.server.engines import Priority, Recognition
@@ -20,10 +21,15 @@ from pyai_voice.server.omni.habits import Habits
 from pyai_voice.testing import FRAME, coded_speech, frames_in
 from pyai_voice.testing.coded import read_frames
 from pyai_voice.testing.engines import CodedSynthesizer, SoundDetector
+from tests.virtual_time import run
 
 _F = TypeVar("_F", bound=Fact)
 
 SLOT = 0.02
+Test = Callable[..., Coroutine[Any, Any, None]]
+LOOK = Tool(name="look")
+LONG = "This answer is long enough that the caller can say something while it is being spoken to them."
+"""About 4.7 s."""
 
 
 class WordRecognizer:
@@ -166,3 +172,13 @@ async def scene(
     finally:
         await made.aclose()
         await engines.aclose()
+
+
+def virtual(test: Test) -> Callable[..., None]:
+    """Run a test in virtual time."""
+
+    @wraps(test)
+    def in_virtual_time(*arguments: Any, **named: Any) -> None:
+        run(test(*arguments, **named))
+
+    return in_virtual_time
