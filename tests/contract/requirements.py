@@ -244,7 +244,7 @@ REQUIREMENTS = (
         "H-21",
         "A refusal before the upgrade (401, 403, 429) and after it (1008, 4429) gives the same client errors.",
         (
-            "core/test_hear_stream.py::test_a_refusal_for_good_is_final_at_once",
+            "core/test_hear_reconnect.py::test_a_refusal_for_good_is_final_at_once",
             "server/test_auth.py::test_a_stream_without_its_scope_is_refused_before_the_upgrade",
             "server/test_hear_stream.py::test_one_stream_too_many_is_told_when_to_come_back_and_finds_a_place_when_one_is_free",
             "server/test_hear_stream.py::test_refusals_after_the_upgrade",
@@ -253,7 +253,7 @@ REQUIREMENTS = (
     Requirement(
         "H-22",
         "A client surfaces a handshake 429 without a body.",
-        ("core/test_hear_stream.py::test_a_busy_server_is_asked_again_and_nothing_is_lost",),
+        ("core/test_hear_reconnect.py::test_a_busy_server_is_asked_again_and_nothing_is_lost",),
     ),
     Requirement(
         "Q-01",
