@@ -448,8 +448,8 @@ REQUIREMENTS = (
         "O-07",
         "A client sends one message of caller audio or silence for each 20 ms and never a burst of late ones.",
         (
-            "core/test_omni_stream.py::test_silence_is_sent_one_message_for_each_slot_and_never_more_than_real_time",
-            "core/test_omni_stream.py::test_what_was_missed_is_not_made_up_by_a_burst",
+            "core/test_omni_stream_audio.py::test_silence_is_sent_one_message_for_each_slot_and_never_more_than_real_time",
+            "core/test_omni_stream_audio.py::test_what_was_missed_is_not_made_up_by_a_burst",
         ),
     ),
     Requirement(
@@ -518,8 +518,8 @@ REQUIREMENTS = (
         "O-17",
         "Closes 1008, 4401 and 4403 are final; after others a new connection waits a second and configures again.",
         (
-            "core/test_omni_stream.py::test_a_refusal_for_good_is_final_at_once",
-            "core/test_omni_stream.py::test_after_a_lost_connection_a_new_call_is_configured_with_what_was_said",
+            "core/test_omni_stream_reconnect.py::test_a_refusal_for_good_is_final_at_once",
+            "core/test_omni_stream_reconnect.py::test_after_a_lost_connection_a_new_call_is_configured_with_what_was_said",
         ),
     ),
     Requirement(
