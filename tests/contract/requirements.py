@@ -79,7 +79,7 @@ REQUIREMENTS = (
         "A client honours Retry-After as seconds and as an HTTP date, within its bounds.",
         (
             "core/test_backoff.py::test_the_server_is_asked_again_when_it_said",
-            "core/test_speak.py::test_a_wait_beyond_the_window_is_not_slept",
+            "core/test_speak_faults.py::test_a_wait_beyond_the_window_is_not_slept",
         ),
     ),
     Requirement(
@@ -88,7 +88,7 @@ REQUIREMENTS = (
         (
             "core/test_http.py::test_reads_that_are_refused_are_not",
             "core/test_http.py::test_writes_are_never_repeated",
-            "core/test_speak.py::test_a_refusal_is_one_error_and_never_repeated",
+            "core/test_speak_faults.py::test_a_refusal_is_one_error_and_never_repeated",
         ),
     ),
     Requirement(
@@ -312,8 +312,8 @@ REQUIREMENTS = (
         "S-04",
         "A client never replays audio that was delivered, and closes the response on cancel.",
         (
-            "core/test_speak.py::test_a_body_cut_in_mid_sample_is_an_error_and_no_sample_comes_twice",
-            "core/test_speak.py::test_leaving_early_is_seen_by_the_server_at_once",
+            "core/test_speak_faults.py::test_a_body_cut_in_mid_sample_is_an_error_and_no_sample_comes_twice",
+            "core/test_speak_connections.py::test_leaving_early_is_seen_by_the_server_at_once",
         ),
     ),
     Requirement(
