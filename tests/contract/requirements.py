@@ -176,12 +176,12 @@ REQUIREMENTS = (
     Requirement(
         "H-12",
         "A client delivers one definitive transcript per utterance when speech_final and final are identical.",
-        ("core/test_hear_client.py::test_speech_final_and_final_give_one_definitive_transcript",),
+        ("core/test_hear_client_utterances.py::test_speech_final_and_final_give_one_definitive_transcript",),
     ),
     Requirement(
         "H-13",
         "A client overwrites, never appends, the partials of an utterance.",
-        ("core/test_hear_client.py::test_a_partial_replaces_the_one_before",),
+        ("core/test_hear_client_utterances.py::test_a_partial_replaces_the_one_before",),
     ),
     Requirement(
         "H-14",
@@ -258,12 +258,12 @@ REQUIREMENTS = (
     Requirement(
         "Q-01",
         "A client with grounding sends config with grounding true as its first text message.",
-        ("core/test_hear_client.py::test_grounding_is_asked_for_first_of_all",),
+        ("core/test_hear_client_grounding.py::test_grounding_is_asked_for_first_of_all",),
     ),
     Requirement(
         "Q-02",
         "A client accepts grounding that is missing, empty or up to three passages on both finals.",
-        ("core/test_hear_client.py::test_grounding_may_be_missing_empty_or_three_passages",),
+        ("core/test_hear_client_grounding.py::test_grounding_may_be_missing_empty_or_three_passages",),
     ),
     Requirement(
         "Q-03",
@@ -277,8 +277,8 @@ REQUIREMENTS = (
         "Q-04",
         "A client with grounding that never comes says so once in the life of a stream, and goes on.",
         (
-            "core/test_hear_client.py::test_grounding_that_the_server_warns_of_is_one_problem",
-            "core/test_hear_client.py::test_grounding_that_two_finals_with_words_come_without_is_one_problem",
+            "core/test_hear_client_grounding.py::test_grounding_that_the_server_warns_of_is_one_problem",
+            "core/test_hear_client_grounding.py::test_grounding_that_two_finals_with_words_come_without_is_one_problem",
             "core/test_turn_policy.py::test_grounding_that_never_comes_is_one_problem_and_the_stream_goes_on",
         ),
     ),
@@ -371,7 +371,7 @@ REQUIREMENTS = (
         "T-04",
         "Only an answer to the program's own commit is committed, and each of its commits gets one.",
         (
-            "core/test_hear_client.py::test_an_answer_to_our_own_question_is_not_the_programs",
+            "core/test_hear_client_utterances.py::test_an_answer_to_our_own_question_is_not_the_programs",
             "core/test_turn_policy.py::test_a_commit_of_the_program_is_answered_although_the_watchdog_ended_its_turn",
         ),
     ),
