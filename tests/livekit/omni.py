@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import Agent, ChatContext
+from livekit.agents import Agent, AgentSession, ChatContext
 from livekit.agents.voice import io
 from livekit.plugins import pyai
 
@@ -123,3 +123,22 @@ async def wait_for(condition: Callable[[], object], within: float = 15.0) -> Non
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
+
+
+async def collected(session: AgentSession, *names: str) -> list[tuple[str, Any]]:
+    """Return what the session tells from now on."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(name: str) -> Callable[[Any], None]:
+        return lambda event: seen.append((name, event))
+
+    for name in names:
+        session.on(name, note(name))
+    return seen
+
+
+async def greet(peer: Peer) -> None:
+    await peer.configured()
+    peer.machine.audio(tone(0.1))
+    peer.machine.agent_said("Hello.")
+    await peer.stay()
