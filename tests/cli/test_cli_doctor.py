@@ -19,7 +19,7 @@ from pyai_voice.server.engines.load import load_engines
 from pyai_voice.testing import FaultyServer, Hang, NoFinal, Refuse
 from tests.cli.commands import KEY, Done, Shell
 from tests.core.scripted_http import Peer, answering, hang, scripted
-from tests.core.test_http import certificate as certificate
+from tests.core.test_http_network import certificate as certificate
 from tests.server.conftest import Local
 
 Findings = dict[str, dict[str, Any]]

@@ -104,7 +104,7 @@ REQUIREMENTS = (
         "When the server replies during an upload and closes, the client reports the reply, not a broken pipe.",
         (
             "core/test_http.py::test_a_reply_during_an_upload_beats_the_broken_pipe",
-            "core/test_http.py::test_a_reply_during_an_upload_is_heard_through_tls",
+            "core/test_http_network.py::test_a_reply_during_an_upload_is_heard_through_tls",
         ),
     ),
     Requirement(
