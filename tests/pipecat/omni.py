@@ -32,6 +32,7 @@ from tests.pipecat.pipeline import PATIENCE, Ear, Running, running
 TOLD = "You sell tea."
 QUIET = 0.35
 """Seconds of quiet that end a reply."""
+LOUD = 1000
 
 
 class Loudspeaker(BaseOutputTransport):
@@ -196,3 +197,8 @@ def answering(caller: str, agent: str, *, value: int = 7, seconds: float = 0.3) 
         await peer.stay()
 
     return script
+
+
+async def weather(params: FunctionCallParams) -> None:
+    """Say the weather."""
+    await params.result_callback("sunny")

@@ -1,4 +1,4 @@
-"""An Omni call in a Pipecat pipeline: how it begins, what goes in, what changes, how it ends."""
+"""An Omni call in a Pipecat pipeline: how it begins, the audio that goes in and out, its turns and metrics."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import asyncio
 from typing import Any
 
 import pytest
-from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.frames.frames import (
     BotStartedSpeakingFrame,
     BotStoppedSpeakingFrame,
     InputAudioRawFrame,
-    InputDTMFFrame,
     InterruptionFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMMessagesAppendFrame,
-    LLMRunFrame,
     LLMServiceMetadataFrame,
-    LLMSetToolsFrame,
-    LLMUpdateSettingsFrame,
     MetricsFrame,
     STTMuteFrame,
     TTSStartedFrame,
@@ -32,23 +27,14 @@ from pipecat.frames.frames import (
 )
 from pipecat.metrics.metrics import ProcessingMetricsData, TTFBMetricsData
 from pipecat.processors.aggregators.llm_context import LLMContext
-from pipecat.services.llm_service import FunctionCallParams
 from pipecat.transcriptions.language import Language
 
 from pipecat_pyai import PyAIOmniLLMService, PyAIOmniSettings, PyAIOmniUsageMetricsData
 from pyai_voice.options import LinkOptions
 from tests.core.omni_service import Peer, omni_service, stay
 from tests.core.scripted import KEY
-from tests.pipecat.omni import TOLD, answering, configured, hears, lookup_order, omni_bot, seen, tone
-from tests.pipecat.pipeline import PATIENCE, Happenings, audio, running
-
-LOUD = 1000
-
-
-async def weather(params: FunctionCallParams) -> None:
-    """Say the weather."""
-    await params.result_callback("sunny")
-
+from tests.pipecat.omni import LOUD, TOLD, configured, hears, lookup_order, omni_bot, seen, tone, weather
+from tests.pipecat.pipeline import audio, running
 
 # The beginning
 
@@ -146,7 +132,6 @@ async def test_no_turn_is_taken_for_the_service_s_metadata_but_strategies_that_o
 
 # Audio
 
-
 RATES = [
     (8000, 8000, 8000, 8000),
     (16000, 24000, 16000, 24000),
@@ -209,180 +194,6 @@ async def test_a_muted_caller_is_silent(how: str) -> None:
         await bot.pipeline.audio(0.3, value=2000)
         await seen(peer, lambda: peer.audio.count((2000).to_bytes(2, "little") * 320))
         assert LOUD.to_bytes(2, "little") * 10 not in peer.audio
-
-
-# Touch tones, call control
-
-
-async def test_keys_that_are_pressed_before_the_call_begins_wait_for_it() -> None:
-    async with omni_bot(stay, run=False) as bot:
-        await bot.pipeline.send(*(InputDTMFFrame(KeypadEntry.ONE) for _ in range(3)))
-        await bot.pipeline.send(*(InputDTMFFrame(KeypadEntry.TWO) for _ in range(64)), LLMRunFrame())
-        peer = await bot.peer()
-        await seen(peer, lambda: len(peer.kinds("dtmf")) == 64)
-        assert {each["digits"] for each in peer.kinds("dtmf")} == {"2"}
-        assert [each["type"] for each in peer.controls][0] == "configure"
-
-
-async def test_touch_tones_go_both_ways() -> None:
-    async def dial(peer: Peer) -> None:
-        await peer.until(lambda: len(peer.kinds("dtmf")) == 2)
-        peer.machine.call_control("send_dtmf", digits="12A#")
-        await peer.stay()
-
-    async with omni_bot(dial) as bot:
-        events = Happenings(bot.omni, "on_digits")
-        await configured(await bot.peer())
-        await bot.pipeline.send(InputDTMFFrame(KeypadEntry.FIVE), InputDTMFFrame(KeypadEntry.STAR))
-        (request,) = await events.until("on_digits")
-        assert request.digits == "12A#"
-        peer = await bot.peer()
-        assert [each["digits"] for each in peer.kinds("dtmf")] == ["5", "*"]
-        await bot.pipeline.send(InterruptionFrame())
-    assert bot.loudspeaker.digits == ["1", "2", "#"]
-
-
-async def test_what_the_agent_wants_of_the_telephone_are_events() -> None:
-    async def control(peer: Peer) -> None:
-        await peer.configured()
-        peer.machine.call_control("transfer_to_human", destination="+15550100")
-        peer.machine.call_control("play_hold", seconds=3)
-        peer.machine.call_control("collect", field="zip", kind="dtmf")
-        peer.machine.knowledge_queried(["doc_1"])
-        peer.machine.idle_prompt()
-        await peer.stay()
-
-    names = (
-        "on_call_started",
-        "on_configured",
-        "on_transfer",
-        "on_hold",
-        "on_collect",
-        "on_knowledge",
-        "on_idle_prompt",
-    )
-    async with omni_bot(control, run=False) as bot:
-        events = Happenings(bot.omni, *names)
-        await bot.pipeline.audio(0.1)
-        await events.until("on_idle_prompt")
-        told = {name: arguments[0] for name, arguments in events}
-        assert set(told) == set(names)
-        assert told["on_transfer"].destination == "+15550100"
-        assert (told["on_hold"].seconds, told["on_collect"].field) == (3, "zip")
-        assert (told["on_knowledge"].passages, told["on_call_started"].call_id) == (("doc_1",), "call_0")
-
-
-@pytest.mark.parametrize("how", ["end_call", "session_end", "close"])
-async def test_the_pipeline_ends_after_the_goodbye_was_heard(how: str) -> None:
-    async def leave(peer: Peer) -> None:
-        await peer.configured()
-        peer.machine.audio(tone(7, 0.6))
-        peer.machine.agent_said("Goodbye!")
-        if how == "end_call":
-            peer.machine.call_control("end_call", reason="done")
-            await peer.stay()
-        elif how == "session_end":
-            peer.machine.end()
-            await peer.flush()
-        else:
-            await peer.flush()
-
-    async with omni_bot(leave) as bot:
-        events = Happenings(bot.omni, "on_call_ended")
-        async with asyncio.timeout(PATIENCE):
-            await bot.pipeline.ended.wait()
-        assert bot.loudspeaker.samples(7) == round(0.6 * 24000)
-        assert bot.said == ["assistant: Goodbye!"]
-        assert not bot.pipeline.errors
-        assert how == "end_call" or events.names() == ["on_call_ended"]
-
-
-async def test_a_pipeline_may_outlive_the_call() -> None:
-    async def leave(peer: Peer) -> None:
-        await peer.configured()
-        peer.machine.end()
-        await peer.flush()
-
-    async with omni_bot(leave, run=False, ends_pipeline=False) as bot:
-        events = Happenings(bot.omni, "on_call_ended")
-        await bot.pipeline.audio(0.1)
-        (ended,) = await events.until("on_call_ended")
-        assert ended.reason == "service"
-        await bot.pipeline.audio(0.1)
-        await bot.pipeline.end()
-        assert not bot.pipeline.errors and len(bot.service.dials) == 1
-
-
-# Changes
-
-
-async def test_settings_change_during_the_call() -> None:
-    async with omni_bot(stay, voice="onyx") as bot:
-        peer = await bot.peer()
-        await configured(peer)
-        await bot.pipeline.send(LLMUpdateSettingsFrame(delta=PyAIOmniSettings(voice="echo", language="de")))
-        asked = await configured(peer, 2)
-        assert asked == {"type": "configure", "persona": TOLD, "voice_id": "echo", "language": "de"}
-        await bot.pipeline.send(LLMUpdateSettingsFrame(delta=PyAIOmniSettings(system_instruction="You sell coffee.")))
-        assert (await configured(peer, 3))["persona"] == "You sell coffee."
-
-
-async def test_settings_that_are_wrong_change_nothing() -> None:
-    async with omni_bot(stay) as bot:
-        peer = await bot.peer()
-        await configured(peer)
-        await bot.pipeline.send(LLMUpdateSettingsFrame(delta=PyAIOmniSettings(system_instruction="x" * 32_001)))
-        await bot.pipeline.when(lambda: bool(bot.pipeline.errors))
-        await bot.pipeline.send(LLMUpdateSettingsFrame(delta=PyAIOmniSettings(voice="echo")))
-        assert (await configured(peer, 2))["persona"] == TOLD
-        assert [error.error.startswith("Settings unchanged: ") for error in bot.pipeline.errors] == [True]
-
-
-async def test_a_new_label_is_a_new_call_that_knows_the_old_one() -> None:
-    async with omni_bot(answering("A green tea", "Large?"), stay, greeting="Hello!") as bot:
-        await bot.wrote("user: A green tea", "assistant: Large?")
-        await bot.pipeline.send(LLMUpdateSettingsFrame(delta=PyAIOmniSettings(session_label="second")))
-        peer = await bot.peer(1)
-        asked = await configured(peer)
-        assert asked["persona"].endswith("\nCaller: A green tea\nYou: Large?") and asked["greeting"] == ""
-        assert "session_label=second" in str(peer.socket.request) and bot.service.peers[0].hung_up
-        await bot.pipeline.audio(0.2)
-        await seen(peer, lambda: any(peer.audio))
-        await bot.pipeline.end()
-        assert not bot.pipeline.errors and len(bot.service.dials) == 2
-
-
-async def test_new_instructions_and_tools_reach_the_agent_and_spoken_messages_do_not() -> None:
-    async with omni_bot(answering("Hello", "Yes?"), context=LLMContext(tools=[lookup_order])) as bot:
-        peer = await bot.peer()
-        await bot.wrote("user: Hello", "assistant: Yes?")
-        await bot.pipeline.send(LLMMessagesAppendFrame([{"role": "developer", "content": "Be brief."}], run_llm=True))
-        asked = await configured(peer, 2)
-        assert asked["persona"] == f"{TOLD}\n\nBe brief." and len(asked["tools"]) == 1
-        await bot.pipeline.send(LLMSetToolsFrame(tools=[lookup_order, weather]))
-        assert [tool["name"] for tool in (await configured(peer, 3))["tools"]] == ["lookup_order", "weather"]
-        assert not bot.pipeline.errors
-
-
-async def test_messages_reach_the_agent_without_an_aggregator_too() -> None:
-    async with omni_service(stay) as service:
-        omni = PyAIOmniLLMService(api_key=KEY, base_url=service.endpoint.base_url)
-        async with running(omni) as pipeline:
-            await pipeline.send(LLMMessagesAppendFrame([{"role": "system", "content": TOLD}]))
-            assert (await configured(await service.call()))["persona"] == TOLD
-            await pipeline.send(LLMSetToolsFrame(tools=[weather]))
-            assert len((await configured(await service.call(), 2))["tools"]) == 1
-
-
-async def test_typed_words_are_one_error_that_says_why() -> None:
-    async with omni_bot(stay) as bot:
-        await configured(await bot.peer())
-        await bot.pipeline.send(LLMMessagesAppendFrame([{"role": "user", "content": "A green tea"}], run_llm=True))
-        await bot.pipeline.when(lambda: bool(bot.pipeline.errors))
-        assert [error.error for error in bot.pipeline.errors] == [
-            "Omni takes no text from the caller; it was not told: 'A green tea'"
-        ]
-        assert bot.omni.is_usable
 
 
 # Turns, metrics
