@@ -38,10 +38,9 @@ async def test_handlers_answer_each_call_once_whatever_they_do() -> None:
 
     async def slow(arguments: dict[str, Any]) -> object:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             cancelled.set()
-        return None
 
     tools = tuple(Tool(name=name, timeout=0.3) for name in ("good", "broken", "slow", "asked"))
     handlers = {"good": good, "broken": broken, "slow": slow}
@@ -81,7 +80,7 @@ async def test_work_for_a_lost_call_stops() -> None:
     async def lookup(arguments: dict[str, Any]) -> object:
         started.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             cancelled.set()
 
@@ -106,7 +105,7 @@ async def test_work_stops_when_the_stream_is_closed() -> None:
     async def lookup(arguments: dict[str, Any]) -> object:
         started.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             cancelled.set()
 

@@ -49,7 +49,6 @@ async def test_leaving_early_is_seen_by_the_server_at_once(way: str) -> None:
             if way == "cancel":
                 task.cancel()
             if way == "client":
-                await asyncio.sleep(0.05)
                 await client.aclose()
             await gone.wait()
             result = (await asyncio.gather(task, return_exceptions=True))[0]

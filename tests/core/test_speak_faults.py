@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -99,13 +100,19 @@ async def test_trying_again_ends_with_the_window() -> None:
 # The network fails
 
 
-async def test_a_refused_connection_is_tried_until_the_server_is_up() -> None:
+async def test_a_refused_connection_is_tried_until_the_server_is_up(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = asyncio.Event()
+    caplog.set_level(logging.INFO, "pyai_voice.retry")
+    trying_again = logging.getLogger("pyai_voice.retry")
+    monkeypatch.setattr(trying_again, "filters", [lambda _: refused.set() is None])
     async with scripted(speaking(SAMPLES)) as server:
         endpoint, port = server.endpoint(), server.port
     async with SpeakClient(endpoint, retry_window=30) as client:
         speaking_task = asyncio.create_task(client.speak("Hello.", PCM))
-        await asyncio.sleep(0.3)  # the first dials are refused meanwhile
-        assert not speaking_task.done()
+        async with asyncio.timeout(20):
+            await refused.wait()
         async with scripted(speaking(SAMPLES), port=port):
             assert await speaking_task == SAMPLES
 

@@ -128,14 +128,14 @@ async def test_a_change_in_a_call_that_is_refused_costs_neither_the_stream_nor_a
     refused = (400, {}, b'{"error":{"code":"unsupported_language","message":"language: no \'de\'"}}')
     arrivals = Arrivals()
     async with scripted(arrivals.stay, answer_commits) as server, hear(server) as stt, stt.stream() as stream:
-        errors = told(stt)
+        errors, refusal = told(stt), asyncio.Event()
+        stt.once("error", lambda _: refusal.set())
         await arrivals.next()
         push(stream, 0.5)
         server.refusals.append(refused)
         stt.update_options(language="de")
         async with asyncio.timeout(15):
-            while not errors:  # noqa: ASYNC110 - nothing else tells of it
-                await asyncio.sleep(0.01)
+            await refusal.wait()
         push(stream, 0.5)
         stream.end_input()
         assert texts(await rest(stream)) == [f"{SECOND} bytes"]

@@ -6,6 +6,7 @@ Above: :mod:`.layer`. A line is the application's ASGI channel as well, so a fau
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -29,7 +30,7 @@ Pulse = Callable[[], None]
 """Tells the server that a record has changed."""
 
 
-class _Line(Generic[_Record, _Fault]):
+class _Line(ABC, Generic[_Record, _Fault]):
     """What all kinds have in common. ``transport`` finds the client's TCP connection."""
 
     def __init__(
@@ -133,12 +134,13 @@ class _StreamLine(_Line[_Stream, _Fault]):
         self._pulse()
         return message
 
+    @abstractmethod
     async def _tell(self, message: Message) -> bool:
         """Give a message to the fault; False where it is none for faults."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _note_told(self, message: str | bytes) -> None:
-        raise NotImplementedError
+        """Note what goes to the client."""
 
     async def _strike(self) -> None:
         due = self.fault.after_bytes
