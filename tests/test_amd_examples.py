@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from demo.call import BOT, CALLER, Call, CallError
 from demo.caller import line_of
 from pyai_voice.audio import resample
 from pyai_voice.options import Endpoint, SpeakOptions
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.serving import running
 from pyai_voice.speak import SpeakClient
 from tests.core.scripted_http import scripted
@@ -34,13 +34,6 @@ pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # Pipecat's OpenAI service never closes its client
 ]
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from pyai_voice.audio import read_wav
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.testing import Abort, HearFault, silence
 
 from .caller import SECOND, talk
@@ -18,13 +17,6 @@ from .hosts.facts import END, ERROR, FINAL
 SPEECH = Path(__file__).parents[3] / "shared" / "speech" / "austen_0880.wav"
 
 pytestmark = pytest.mark.skipif(not SPEECH.is_file(), reason="no recordings beside the project (shared/speech)")
-
-
-@pytest.fixture
-async def engines() -> AsyncIterator[Engines]:
-    engines = await load_engines()
-    yield engines
-    await engines.aclose()
 
 
 async def test_a_cut_changes_no_word(serve: Serve, start: Start, engines: Engines) -> None:

@@ -19,7 +19,7 @@ from livekit_pyai.realtime import RealtimeModel
 from pyai_voice.audio import read_wav
 from pyai_voice.server.brain import Prompt, Thought
 from pyai_voice.server.brain.scripted import call as tool_call
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.serving import Running, running
 
 from .headless import Call, call, calling
@@ -28,13 +28,6 @@ from .omni import SlowSpeaker, told
 
 SPEECH = Path(__file__).parents[3] / "shared" / "speech"
 SENTENCE = "Please bring twenty five chairs to the meeting room on Thursday."
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -25,17 +22,10 @@ from pyai_voice import g711
 from pyai_voice.audio import resample
 from pyai_voice.server.amd.detector import Detector, DetectorOptions
 from pyai_voice.server.amd.judge import Verdict
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 
 BEFORE = 0.4
 """Seconds of silence before anything sounds."""
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 async def answered(engines: Engines, *parts: Samples | str, aggressiveness: float = 0.5) -> Verdict:

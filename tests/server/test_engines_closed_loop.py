@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -18,7 +18,7 @@ from pyai_voice.audio import read_wav, resample
 from pyai_voice.errors import ConfigurationError
 from pyai_voice.server.engines import Priority
 from pyai_voice.server.engines.listener import Endpoint, Fact, Listener, ListenerOptions, Partial
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.engines.moonshine import Moonshine, find_moonshine
 from pyai_voice.server.engines.silero import PySilero
 from pyai_voice.server.engines.transcribe import transcribe
@@ -30,13 +30,6 @@ needs_recordings = pytest.mark.skipif(
 )
 SENTENCE = "Please bring twenty five chairs to the meeting room on Thursday."
 WORDS = "please bring twenty five chairs to the meeting room on thursday"
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 def plain(text: str) -> str:

@@ -1,25 +1,15 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyai_voice.audio import resample
 from pyai_voice.server.engines import Priority
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.engines.moonshine import find_moonshine
 from pyai_voice.server.engines.moonshine_tokens import Tokens, read_tokens
 from pyai_voice.server.engines.vocabulary import MOST_TERMS, Vocabulary, likeness
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 async def heard(engines: Engines, text: str, *terms: str) -> str:

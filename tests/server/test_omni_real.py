@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from pyai_voice.audio import resample
 from pyai_voice.omni_events import CallerTranscript, KnowledgeQueried, ReplyAudio, ReplyEnded, ToolCalled
 from pyai_voice.omni_options import OmniOptions, Tool
 from pyai_voice.server.brain.offline import OfflineBrain
 from pyai_voice.server.brain.scripted import ScriptedBrain
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.omni.conversation import Conversation
 from pyai_voice.server.omni.facts import AgentAudio, CallerSaid, Fact, Interrupted, TurnBegan
 from pyai_voice.words import same_words
@@ -26,13 +25,6 @@ RATE = 16000
 SLOT = 640
 PRICES = b"# Prices\n\nA cleaning of the teeth costs eighty dollars.\n\n# Sundays\n\nWe are closed on Sundays.\n"
 LONG = "There is a lot to say about that, and I will tell you all of it, from the beginning to the very end."
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engines() -> AsyncIterator[Engines]:
-    loaded = await load_engines()
-    yield loaded
-    await loaded.aclose()
 
 
 async def spoken(engines: Engines, text: str, voice: str = "stock_rowan_en_us") -> bytes:

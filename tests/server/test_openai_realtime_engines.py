@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -17,7 +16,7 @@ from livekit.plugins import openai as livekit_openai
 
 from pyai_voice.audio import resample
 from pyai_voice.server.engines import Priority
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.serving import running
 from tests.frameworks import frameworks_leave_http_clients_open, import_quietly
 from tests.livekit.headless import call
@@ -37,13 +36,6 @@ pytestmark = pytest.mark.slow
 PERSONA = "You are the voice of Leaf and Kettle, a tea shop. The shop opens at nine in the morning on Saturdays."
 QUESTION = "When does the shop open on Saturday?"
 ANSWER = "The shop opens at nine in the morning on Saturdays."
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 @pytest.fixture

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from demo.child import child
 from pyai_voice.audio import resample
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.serving import Running, bind, running
 from tests.server.browser import RATE, browser_page, recording
 
@@ -43,13 +42,6 @@ WATCH = """() => {
     watch("#transcript", { subtree: true, attributes: true }, () => log("interrupted")(1));
 }"""
 """Notes what the page shows, one after the other."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engines() -> AsyncIterator[Engines]:
-    loaded = await load_engines()
-    yield loaded
-    await loaded.aclose()
 
 
 async def spoken(engines: Engines, text: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,7 +23,7 @@ from pyai_voice.client import Client
 from pyai_voice.options import SpeakOptions
 from pyai_voice.server.brain import Prompt, Thought
 from pyai_voice.server.brain.scripted import call
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.serving import bind, running, serving
 from pyai_voice.server.settings import Settings
 from tests.plugins.twilio.twilio_house import ACCOUNT, CALLER, NUMBER, SILENCE, TOKEN, Twilio, TwilioCall
@@ -51,13 +51,6 @@ class FrontDesk:
 
     async def aclose(self) -> None:
         """Nothing to let go of."""
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from pyai_voice.client import Client
-from pyai_voice.server.engines.load import Engines, load_engines
+from pyai_voice.server.engines.load import Engines
 from pyai_voice.server.serving import bind, running, serving
 from pyai_voice.server.settings import Settings
 from tests.core.scripted_http import Scripted, scripted
@@ -28,13 +28,6 @@ pytestmark = [
 ]
 HOURS = "We open at seven in the morning. We close at six in the evening. On Sundays we open at two in the afternoon."
 MENU = "The kitchen is closed today."
-
-
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    loaded = asyncio.run(load_engines())
-    yield loaded
-    asyncio.run(loaded.aclose())
 
 
 @pytest.fixture
